@@ -1,0 +1,12 @@
+// The subcommands: each adds itself to the command line and runs when it was chosen.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace tq::app {
+
+void add_generate(CLI::App& app);
+void add_fit(CLI::App& app);
+void add_models(CLI::App& app);
+
+}  // namespace tq::app

@@ -1,0 +1,13 @@
+// A step of a decoder, told to a person: which candidates there were, their values and
+// probabilities, and whether the choice is the model's own.
+#pragma once
+
+#include <string>
+
+#include "transferq/decode/decoder.hpp"
+
+namespace tq::app {
+
+std::string explain_step(const Step& step, std::size_t number, bool colour);
+
+}  // namespace tq::app

@@ -1,0 +1,146 @@
+#include "flags.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <thread>
+
+#include "setup_file.hpp"
+#include "transferq/core/error.hpp"
+#include "transferq/core/sha256.hpp"
+#include "transferq/engine/llama/model.hpp"
+#include "transferq/reward/reward_list.hpp"
+
+namespace tq::app {
+namespace {
+
+// Binds an option to one of the two values of an enumeration.
+template <typename Enum>
+CLI::Option* add_choice(CLI::App& command, const std::string& flag, Enum& target,
+                        const std::map<std::string, Enum>& names, const std::string& help) {
+  return command.add_option(flag, target, help)
+      ->transform(CLI::CheckedTransformer(names))
+      ->option_text([&] {
+        std::vector<std::string> keys;
+        for (const auto& [key, value] : names) keys.push_back(key);
+        return fmt::format("{}", fmt::join(keys, "|"));
+      }());
+}
+
+std::string describe(const Policy& policy) {
+  const Adapter& a = policy.adapter();
+  const auto file = [](const std::string& path) { return path.empty() ? "" : sha256_file(path); };
+  return fmt::format("{} {} {} {} {} {} {}", policy.model().identity(),
+                     policy.format() == Format::chat ? "chat" : "raw", policy.system(),
+                     file(a.lora), a.lora_scale, file(a.control_vector), a.control_scale);
+}
+
+}  // namespace
+
+void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
+  DecoderOptions& d = f.decoder;
+  command.add_option("--model", f.model,
+                     "The reference: a name from `tq models` or a GGUF file; more behind commas: "
+                     "system=TEXT, lora=FILE, lora-scale=X, control=FILE, control-scale=X")
+      ->option_text("LIST [smollm2]");
+  command.add_option("--baseline", f.baseline,
+                     "The aligned policy that rolls out, written like --model; without a name it "
+                     "is the same model (system=Be kind). Default: the reference itself")
+      ->option_text("LIST");
+  command.add_option("--reward", f.reward,
+                     "What to work towards: head=NAME|FILE[,model=M], length=WORDS, "
+                     "regex=PATTERN[,cap=N], words=A B[,avoid=C D][,cap=N]")
+      ->option_text("LIST");
+  command.add_option("--decoder", d.name, "How tokens are chosen")
+      ->option_text(fmt::format("{} [greedy]", fmt::join(decoder_names(), "|")));
+  command.add_option("--transfer", f.transfer, "How the baseline's roll-outs value a token")
+      ->option_text("direct");
+  add_choice<Proposal>(command, "--proposal", d.proposal,
+                       {{"baseline", Proposal::baseline}, {"reference", Proposal::reference}},
+                       "Whose distribution is re-weighted (default: baseline)");
+  add_choice<Choose>(command, "--choose", d.choose,
+                     {{"sample", Choose::sample}, {"greedy", Choose::greedy}},
+                     "Draw from the re-weighted distribution, or take its likeliest token "
+                     "(default: sample)");
+  command.add_option("--alpha", d.alpha,
+                     "Decoding temperature on values, above 0: small follows the reward, large "
+                     "stays near the proposal, inf is the proposal itself")
+      ->option_text("NUMBER [1]");
+  command.add_option("--top-k", d.top_k, "Candidate tokens a step")->option_text("N [10]");
+  command.add_option("--horizon", d.horizon, "Tokens of a roll-out behind its candidate")
+      ->option_text("N [20]");
+  command.add_option("--rollouts", d.rollouts, "Roll-outs a candidate")->option_text("N [1]");
+  add_choice<bool>(command, "--rollout-choose", d.greedy_rollouts,
+                   {{"sample", false}, {"greedy", true}},
+                   "Draw the roll-outs, or take the likeliest continuation (default: sample)");
+  command.add_option("--samples", d.samples, "Responses that best-of chooses from")
+      ->option_text("N [16]");
+  command.add_option("--max-tokens", f.max_tokens, "Longest response, in tokens")
+      ->option_text("N [128]");
+  command.add_option("--format", f.format,
+                     "chat: the model's chat template; raw: the text as it is, special tokens "
+                     "parsed (official is always raw)")
+      ->option_text("chat|raw [chat]");
+  command.add_option("--seed", f.seed, "Seed of all draws")->option_text("N [0]");
+  command.add_option("--threads", f.threads, "Threads, at most one a core")
+      ->option_text("N [all cores]");
+  command.add_option("--gpu-layers", f.gpu_layers, "Layers on a GPU, where the engine has one")
+      ->option_text("N [all]");
+  command.add_option("--context", f.context, "Cells of memory a session has, in tokens")
+      ->option_text("N [as needed]");
+  command.add_option("--cache", f.cache, "Precision of the memory")->option_text("f16|f32 [f16]");
+  command.add_option("--setup", f.setup, "Read these flags from a TOML file; the command line wins")
+      ->option_text("FILE");
+}
+
+Run prepare(CLI::App& command, DecodingFlags& f, ModelStore& models) {
+  const auto one_of = [](const std::string& flag, const std::string& value,
+                         const std::vector<std::string>& allowed) {
+    if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} {} is not one of {}", flag, value, fmt::join(allowed, ", ")));
+    }
+  };
+  if (!f.setup.empty()) apply_setup_file(command, f.setup);
+  one_of("--format", f.format, {"chat", "raw"});
+  one_of("--cache", f.cache, {"f16", "f32"});
+  one_of("--transfer", f.transfer, {"direct"});
+  if (f.max_tokens == 0) {
+    throw Error(ErrorKind::usage, "--max-tokens 0 leaves no room for an answer; give 1 or more");
+  }
+  if (f.decoder.name == "official") f.format = "raw";
+  make_decoder(f.decoder, static_cast<std::size_t>(-1));  // bad flags before any model is loaded
+
+  const Format format = f.format == "raw" ? Format::raw : Format::chat;
+  Policy reference = models.policy(f.model, "--model", format);
+  std::optional<Policy> baseline;
+  if (!f.baseline.empty()) {
+    const std::string same_model = f.model.substr(0, f.model.find(','));
+    baseline = models.policy(f.baseline, "--baseline", format, same_model);
+  }
+  std::shared_ptr<const Decoder> decoder =
+      make_decoder(f.decoder, reference.model().vocabulary());
+  std::shared_ptr<const Reward> reward;
+  if (!f.reward.empty()) {
+    const Policy& roller = baseline ? *baseline : reference;
+    reward = make_reward(f.reward, models, roller.shared_model(), format);
+  }
+
+  SessionOptions session;
+  session.cells = f.context;
+  session.threads = f.threads > 0 ? f.threads : static_cast<int>(std::thread::hardware_concurrency());
+  session.cache = f.cache == "f32" ? CacheType::f32 : CacheType::f16;
+
+  const DecoderOptions& d = f.decoder;
+  const std::string settings = fmt::format(
+      "{}|{}|{}|{} {} {} {} {} {} {} {} {} {}|{} {} {} {}", describe(reference),
+      baseline ? describe(*baseline) : "", reward ? reward->info().fingerprint : "", d.name,
+      f.transfer, static_cast<int>(d.proposal), static_cast<int>(d.choose), d.alpha, d.top_k,
+      d.horizon, d.rollouts, d.greedy_rollouts, d.samples, f.max_tokens, f.seed, f.cache,
+      f.context);
+  Setup setup{std::move(reference), std::move(baseline), std::move(reward), std::move(decoder),
+              f.max_tokens,         f.seed};
+  return {std::move(setup), std::move(session), sha256(settings).substr(0, 16)};
+}
+
+}  // namespace tq::app

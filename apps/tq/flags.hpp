@@ -1,0 +1,43 @@
+// The flags that commands which decode have in common, and the run they describe.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <string>
+
+#include "transferq/decode/factory.hpp"
+#include "transferq/eval/generator.hpp"
+#include "transferq/policy/model_store.hpp"
+
+namespace tq::app {
+
+struct DecodingFlags {
+  std::string model = "smollm2";
+  std::string baseline;
+  std::string reward;
+  std::string transfer = "direct";
+  DecoderOptions decoder;
+  std::string format = "chat";
+  std::size_t max_tokens = 128;
+  std::uint64_t seed = 0;
+  int threads = 0;
+  int gpu_layers = -1;
+  std::size_t context = 0;
+  std::string cache = "f16";
+  std::string setup;
+};
+
+void add_decoding_flags(CLI::App& command, DecodingFlags& flags);
+
+// A run made ready: models loaded, decoder and reward built.
+struct Run {
+  Setup setup;
+  SessionOptions session;
+  std::string settings;  // fingerprint of all that can change a result
+};
+
+// Throws Error for anything that can't be decoded with. Reads the setup file first.
+Run prepare(CLI::App& command, DecodingFlags& flags, ModelStore& models);
+
+}  // namespace tq::app

@@ -1,0 +1,195 @@
+// tq generate: answers one prompt, or a file of them.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <mutex>
+
+#include "commands.hpp"
+#include "explain.hpp"
+#include "flags.hpp"
+#include "signals.hpp"
+#include "terminal.hpp"
+#include "transferq/core/error.hpp"
+#include "transferq/core/text.hpp"
+#include "transferq/eval/parallel.hpp"
+#include "transferq/eval/prompt_file.hpp"
+#include "transferq/eval/results_file.hpp"
+#include "transferq/eval/row.hpp"
+
+namespace tq::app {
+namespace {
+
+struct GenerateFlags {
+  DecodingFlags decoding;
+  std::string prompt;
+  std::string prompts;
+  std::string out;
+  std::size_t together = 0;
+  bool json = false;
+  bool explain = false;
+};
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  tq generate \"Describe a rainy day.\"\n"
+    "      plain decoding with the default model\n"
+    "  tq generate \"Describe a rainy day.\" --decoder tq --reward head=sentiment --explain\n"
+    "      Transfer Q* towards positive sentiment, each step explained\n"
+    "  tq generate \"Give advice.\" --decoder tq --baseline \"system=Be brief\" --reward length=20\n"
+    "      roll-outs by the same model under a system prompt\n"
+    "  tq generate --prompts prompts.jsonl --out results.jsonl --decoder best-of --samples 8 "
+    "--reward head=sentiment\n"
+    "      a file of prompts; type it again after a crash and it goes on\n";
+
+std::vector<Prompt> load_prompts(const GenerateFlags& f) {
+  if (!f.prompts.empty() && !f.prompt.empty()) {
+    throw Error(ErrorKind::usage, "give either a prompt or --prompts FILE, not both");
+  }
+  if (!f.prompts.empty()) return read_prompts(f.prompts);
+  std::string text = f.prompt;
+  if (text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
+    throw Error(ErrorKind::usage, "the prompt is empty; write it in quotes behind `tq generate`, or "
+                                  "give --prompts FILE");
+  }
+  if (const std::size_t at = invalid_utf8(text); at != std::string::npos) {
+    throw Error(ErrorKind::input, fmt::format("the prompt is not valid UTF-8 at byte {}", at + 1));
+  }
+  return {make_prompt("0", text)};
+}
+
+std::string summary(const Generated& g) {
+  const Evaluations& e = g.evaluations;
+  const double n = static_cast<double>(std::max<std::size_t>(g.decoded.tokens.size(), 1));
+  const auto sum = static_cast<double>(e.policy + e.reference + e.reward);
+  std::string out;
+  if (g.decoded.reward) out += fmt::format("reward {:.3f} | ", *g.decoded.reward);
+  return out + fmt::format("KL {}{:.3f} | {} tokens | {:.1f} evaluations a token, {} for prompts | "
+                           "{:.2f} s, {:.3f} s a token\n",
+                           g.decoded.kl_kind == KlKind::bound ? "at most " : "",
+                           g.decoded.kl_to_reference, g.decoded.tokens.size(), sum / n, e.prompt,
+                           g.seconds, g.seconds / n);
+}
+
+// Prints whole characters as soon as their last byte is there.
+class TextStream {
+ public:
+  void add(const std::string& bytes) {
+    pending_ += bytes;
+    const std::size_t whole = complete_utf8(pending_);
+    print(replace_invalid_utf8(pending_.substr(0, whole)));
+    pending_.erase(0, whole);
+  }
+  void finish() { print(replace_invalid_utf8(pending_) + "\n"); }
+
+ private:
+  std::string pending_;
+};
+
+// One prompt, its tokens shown as they come.
+void generate_one(const GenerateFlags& f, const Run& run, const Prompt& prompt,
+                  std::stop_token stop) {
+  Worker worker(run.setup, run.session);
+  TextStream text;
+  std::size_t number = 0;
+  const bool colour = colour_output();
+  const Generated g = worker.generate(prompt, stop, [&](const Step& step) {
+    if (f.explain) {
+      print(explain_step(step, ++number, colour));
+    } else {
+      text.add(step.text);
+    }
+  });
+  if (f.explain) {
+    print("\n" + g.decoded.text + "\n");
+  } else {
+    text.finish();
+  }
+  fmt::print(stderr, "{}", summary(g));
+}
+
+// Many prompts, or rows for a program: finished results go to --out or standard output.
+void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> prompts,
+                   std::stop_token stop) {
+  std::unique_ptr<ResultsFile> results;
+  if (!f.out.empty()) results = std::make_unique<ResultsFile>(f.out, run.settings);
+  const std::size_t total = prompts.size();
+  if (results) {
+    std::erase_if(prompts, [&](const Prompt& p) { return results->finished(p.id); });
+  }
+  Progress progress(total, total - prompts.size());
+  const auto threads = static_cast<std::size_t>(run.session.threads);
+  const std::size_t workers = std::max<std::size_t>(
+      1, std::min({f.together > 0 ? f.together : threads, threads, prompts.size()}));
+  SessionOptions session = run.session;
+  session.threads = static_cast<int>(std::max<std::size_t>(1, threads / workers));
+  std::mutex output;
+  run_parallel(prompts.size(), workers, stop, [&](std::size_t) {
+    auto worker = std::make_shared<Worker>(run.setup, session);
+    return [&, worker](std::size_t i) {
+      const Prompt& prompt = prompts[i];
+      std::vector<Step> steps;
+      Generated g;
+      try {
+        g = worker->generate(prompt, stop, [&](const Step& step) {
+          if (f.explain) steps.push_back(step);
+        });
+      } catch (const Error& e) {
+        if (e.kind() == ErrorKind::interrupted) throw;
+        throw Error(e.kind(), fmt::format("prompt '{}': {}", prompt.id, e.what()));
+      }
+      const auto row = make_row(
+          prompt, g, {f.decoding.decoder.name, f.decoding.seed, run.settings}, steps);
+      const std::lock_guard lock(output);
+      if (results) {
+        results->append(prompt.id, row.dump());
+      } else if (f.json) {
+        print(row.dump() + "\n");
+      } else {
+        print(fmt::format("== {}\n{}\n\n", prompt.id, g.decoded.text));
+      }
+      progress.advance();
+    };
+  });
+  check_stop(stop);
+}
+
+void run_generate(CLI::App& command, GenerateFlags& f) {
+  const std::stop_token stop = stop_on_signals();
+  ModelStore models({f.decoding.gpu_layers});
+  const std::vector<Prompt> prompts = load_prompts(f);
+  const Run run = prepare(command, f.decoding, models);
+  if (prompts.size() == 1 && f.prompts.empty() && !f.json && f.out.empty()) {
+    generate_one(f, run, prompts.front(), stop);
+  } else {
+    generate_rows(f, run, prompts, stop);
+  }
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app) {
+  auto flags = std::make_shared<GenerateFlags>();
+  CLI::App* command = app.add_subcommand("generate", "Answer a prompt, or a file of prompts");
+  command->add_option("prompt", flags->prompt, "The prompt, in quotes; - reads standard input");
+  command->add_option("--prompts", flags->prompts,
+                      "A file with one {\"id\", \"prompt\"} or {\"id\", \"messages\"} a line")
+      ->option_text("FILE.jsonl");
+  command->add_option("--out", flags->out,
+                      "Append rows to this file; finished ids are skipped when it is there already")
+      ->option_text("FILE.jsonl");
+  command->add_flag("--json", flags->json, "Print rows of JSON instead of text");
+  command->add_flag("--explain", flags->explain,
+                    "Show each step's candidates, their values and probabilities");
+  command->add_option("--together", flags->together, "Prompts decoded side by side")
+      ->option_text("N [one a core]");
+  add_decoding_flags(*command, flags->decoding);
+  command->footer(kExamples);
+  command->callback([command, flags] { run_generate(*command, *flags); });
+}
+
+}  // namespace tq::app

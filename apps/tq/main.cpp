@@ -1,0 +1,77 @@
+// tq: the command. Exit 0; 1 for a failure while running; 2 for wrong usage; 130 when interrupted.
+// Standard output holds results alone; errors are one line on standard error.
+#include <fmt/format.h>
+
+#include <exception>
+
+#include "commands.hpp"
+#include "terminal.hpp"
+#include "transferq/core/error.hpp"
+#include "transferq/core/text.hpp"
+#include "transferq/engine/llama/model.hpp"
+
+namespace {
+
+int fail(const std::string& message, int code) {
+  fmt::print(stderr, "tq: {}\n", message);
+  return code;
+}
+
+int exit_code(tq::ErrorKind kind) {
+  switch (kind) {
+    case tq::ErrorKind::usage:
+      return 2;
+    case tq::ErrorKind::interrupted:
+      return 130;
+    default:
+      return 1;
+  }
+}
+
+// An unknown flag or command, with the nearest one there is.
+std::string unknown(const CLI::App& app, const std::vector<std::string>& extras) {
+  const CLI::App* command = &app;
+  std::vector<std::string> names;
+  if (!app.get_subcommands().empty()) command = app.get_subcommands().front();
+  for (const CLI::Option* option : command->get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  if (command == &app) {
+    for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
+  }
+  const std::string given = extras.front().substr(0, extras.front().find('='));
+  const std::string near = tq::nearest_name(given, names);
+  return fmt::format("unknown '{}'{}; see {} --help", given,
+                     near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
+                     command == &app ? "tq" : "tq " + command->get_name());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Decode-time alignment of language models by Transfer Q*");
+  app.name("tq");
+  app.set_version_flag("--version", fmt::format("tq {} ({})", TQ_VERSION, tq::llama::engine_version()));
+  app.footer("`tq COMMAND --help` explains a command and gives examples.\n"
+             "Begin with: tq generate \"Describe a rainy day.\" --decoder tq "
+             "--reward head=sentiment --explain\n");
+  tq::app::add_generate(app);
+  tq::app::add_fit(app);
+  tq::app::add_models(app);
+  app.require_subcommand(0, 1);
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty()) tq::app::print(app.help());
+    return 0;
+  } catch (const tq::Error& e) {
+    return fail(e.what(), exit_code(e.kind()));
+  } catch (const CLI::Success& e) {
+    return app.exit(e);
+  } catch (const CLI::ExtrasError&) {
+    return fail(unknown(app, app.remaining(true)), 2);
+  } catch (const CLI::ParseError& e) {
+    return fail(fmt::format("{}; see tq --help", e.what()), 2);
+  } catch (const std::exception& e) {
+    return fail(e.what(), 1);
+  }
+}

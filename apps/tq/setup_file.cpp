@@ -1,0 +1,90 @@
+#include "setup_file.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <sstream>
+#include <toml++/toml.h>
+#include <vector>
+
+#include "transferq/core/error.hpp"
+#include "transferq/core/spec.hpp"
+#include "transferq/core/text.hpp"
+
+namespace tq::app {
+namespace {
+
+std::string scalar(const toml::node& node, const std::string& key) {
+  if (const auto* s = node.as_string()) return s->get();
+  if (const auto* b = node.as_boolean()) return b->get() ? "true" : "false";
+  if (node.is_integer() || node.is_floating_point()) {
+    std::ostringstream out;
+    if (node.is_integer()) {
+      out << node.as_integer()->get();
+    } else {
+      out << fmt::format("{}", node.as_floating_point()->get());
+    }
+    return out.str();
+  }
+  throw Error(ErrorKind::usage, fmt::format("setup key '{}' must be a text, a number, true or false, "
+                                            "or a table of those",
+                                            key));
+}
+
+// {name = "smollm2", system = "Be kind"} as smollm2,system=Be kind.
+std::string list(const toml::table& table, const std::string& key) {
+  std::string out;
+  if (const toml::node* name = table.get("name")) out = escape_spec_value(scalar(*name, key));
+  for (const auto& [k, value] : table) {
+    const std::string part(k.str());
+    if (part == "name") continue;
+    if (!out.empty()) out += ',';
+    out += part + '=' + escape_spec_value(scalar(value, key + "." + part));
+  }
+  return out;
+}
+
+}  // namespace
+
+void apply_setup_file(CLI::App& command, const std::string& path) {
+  toml::table table;
+  try {
+    if (!std::filesystem::is_regular_file(path)) {
+      throw Error(ErrorKind::usage, fmt::format("no setup file {}; check the path", path));
+    }
+    table = toml::parse_file(path);
+  } catch (const toml::parse_error& e) {
+    throw Error(ErrorKind::usage, fmt::format("{} line {}: {}", path, e.source().begin.line,
+                                              e.description()));
+  }
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      if (name != "help" && name != "setup") names.push_back(name);
+    }
+  }
+  for (const auto& [k, value] : table) {
+    const std::string key(k.str());
+    if (std::find(names.begin(), names.end(), key) == names.end()) {
+      const std::string near = nearest_name(key, names);
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} line {}: no key '{}'{}; the keys are the flags of tq {} --help",
+                              path, value.source().begin.line, key,
+                              near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
+                              command.get_name()));
+    }
+    CLI::Option* option = command.get_option("--" + key);
+    if (option->count() > 0) continue;  // the command line wins
+    const auto* nested = value.as_table();
+    const std::string text = nested != nullptr ? list(*nested, key) : scalar(value, key);
+    try {
+      option->add_result(text);
+      option->run_callback();
+    } catch (const CLI::Error& e) {
+      throw Error(ErrorKind::usage, fmt::format("{} line {}: {}", path, value.source().begin.line,
+                                                e.what()));
+    }
+  }
+}
+
+}  // namespace tq::app

@@ -1,0 +1,79 @@
+// A decoder turns a prompt into a response. It is given everything it works with: the streams of
+// the two policies, a scorer, a key for its draws; it hands each token on as soon as it is final.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "transferq/core/random.hpp"
+#include "transferq/policy/stream.hpp"
+#include "transferq/reward/reward.hpp"
+
+namespace tq {
+
+// One candidate of a step, for explanations.
+struct CandidateView {
+  Token token;
+  std::string text;
+  double logprob;      // under the proposal
+  double value;        // estimated reward
+  double probability;  // under the decoder
+};
+
+// A token made.
+struct Step {
+  std::vector<CandidateView> candidates;  // empty for decoders that weigh none
+  std::size_t chosen = 0;                 // index into candidates
+  Token token;                            // the token itself
+  std::string text;                       // its bytes, possibly part of a character
+  Token plain_choice;                     // what the proposal alone would have taken (its likeliest)
+};
+
+enum class Finish { stop, length };
+enum class KlKind {
+  exact,  // summed over each step's distribution
+  bound,  // an upper bound, as for best-of-N
+};
+
+struct Decoded {
+  std::vector<Token> tokens;  // with the token that ended the response
+  std::string text;           // without it
+  Finish finish = Finish::length;
+  std::optional<double> reward;   // of the final response, where there is a scorer
+  double kl_to_reference = 0;     // nats
+  KlKind kl_kind = KlKind::exact;
+};
+
+struct DecodeTask {
+  Stream& reference;
+  Stream& baseline;   // the same object as `reference` where they are one distribution
+  Scorer* scorer;     // null: no reward
+  std::size_t max_tokens;
+  RandomKey key;      // seed and prompt
+  std::stop_token stop;
+  std::function<void(const Step&)> sink;  // may be empty
+};
+
+// Counted apart from the prompts' own evaluation, which happens once.
+struct Evaluations {
+  std::uint64_t policy = 0;     // by the baseline's policy, roll-outs included
+  std::uint64_t reference = 0;  // by the reference where it is another policy
+  std::uint64_t reward = 0;     // by the reward's model
+  std::uint64_t prompt = 0;     // prompts, once for each policy and the reward
+};
+
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  // Decodes one prompt; `spent` gets the evaluations that no stream or scorer counts itself.
+  virtual Decoded decode(const DecodeTask& task, Evaluations& spent) const = 0;
+  // Memory needed for a response of up to `max_tokens`.
+  virtual Workload workload(std::size_t max_tokens) const = 0;
+  virtual bool needs_reward() const = 0;
+};
+
+}  // namespace tq

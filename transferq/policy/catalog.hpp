@@ -1,0 +1,34 @@
+// The models transferq knows by name, and where they lie in the user's cache. Any other GGUF file
+// is given by its path.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace tq {
+
+struct CatalogEntry {
+  std::string_view name;
+  std::string_view file;
+  std::uint64_t bytes;
+  std::string_view sha256;       // "" for a conversion, whose bytes depend on the engine's version
+  std::string_view license;
+  std::string_view source;       // where the file comes from
+  std::string_view made_from;    // the entry it is a conversion of, or ""
+  std::string_view type;         // weight type of the conversion, as convert_model() takes it
+};
+
+std::span<const CatalogEntry> catalog();
+
+// $TQ_MODELS_DIR, or transferq/models in the user's cache folder ($XDG_CACHE_HOME or ~/.cache).
+std::filesystem::path models_folder();
+
+// The file for a name of the catalog or a path. Throws Error (usage) for a name that is neither
+// (the nearest one is offered) and Error (model) for a known model that is not there yet, saying
+// how to get it.
+std::filesystem::path find_model(std::string_view name_or_path);
+
+}  // namespace tq

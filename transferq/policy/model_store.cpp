@@ -1,0 +1,33 @@
+#include "transferq/policy/model_store.hpp"
+
+#include <fmt/format.h>
+
+#include "transferq/core/error.hpp"
+#include "transferq/core/spec.hpp"
+#include "transferq/policy/catalog.hpp"
+
+namespace tq {
+
+std::shared_ptr<const Model> ModelStore::model(std::string_view name_or_path) {
+  const std::filesystem::path path = std::filesystem::weakly_canonical(find_model(name_or_path));
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<const Model>& model = models_[path];
+  if (model == nullptr) model = llama::load_model(path, options_);
+  return model;
+}
+
+Policy ModelStore::policy(std::string_view list, std::string_view what, Format format,
+                          std::string_view fallback) {
+  const Spec spec = parse_spec(
+      list, what, {"system", "lora", "lora-scale", "control", "control-scale"});
+  const std::string_view name = spec.name.empty() ? fallback : std::string_view(spec.name);
+  if (name.empty()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{} '{}' names no model; begin it with a name or a path", what, list));
+  }
+  const Adapter adapter{spec.get("lora"), spec.number("lora-scale", 1.0), spec.get("control"),
+                        spec.number("control-scale", 1.0)};
+  return Policy(model(name), format, adapter, spec.get("system"));
+}
+
+}  // namespace tq

@@ -1,0 +1,37 @@
+// Loads each model once, and reads policies from their short form on the command line:
+// `smollm2,system=Be kind` or `FILE.gguf,lora=ADAPTER.gguf,lora-scale=0.5`.
+// Thread-safe.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "transferq/engine/llama/model.hpp"
+#include "transferq/policy/policy.hpp"
+
+namespace tq {
+
+class ModelStore {
+ public:
+  explicit ModelStore(llama::LoadOptions options = {}) : options_(options) {}
+
+  // The model for a name of the catalog or a path.
+  std::shared_ptr<const Model> model(std::string_view name_or_path);
+
+  // The policy a list describes. Keys: system, lora, lora-scale, control, control-scale. `what`
+  // names the flag in messages; `fallback` is the model when the list names none (such as
+  // `system=Be kind`).
+  Policy policy(std::string_view list, std::string_view what, Format format,
+                std::string_view fallback = "");
+
+ private:
+  llama::LoadOptions options_;
+  std::mutex mutex_;
+  std::map<std::filesystem::path, std::shared_ptr<const Model>> models_;
+};
+
+}  // namespace tq

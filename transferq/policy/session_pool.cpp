@@ -1,0 +1,62 @@
+#include "transferq/policy/session_pool.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "transferq/core/error.hpp"
+
+namespace tq {
+namespace {
+
+// Attention visits every cell of the memory, so more of them cost time in every evaluation; beyond
+// this many, branches take turns instead.
+constexpr std::size_t kWaveCells = 8192;
+
+}  // namespace
+
+SessionPool::SessionPool(SessionOptions options) : options_(std::move(options)) {}
+
+void SessionPool::begin_prompt() {
+  for (Entry& e : entries_) e.planned = 0;
+}
+
+SessionPool::Entry& SessionPool::entry(const Policy& policy) {
+  const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) {
+    return e.model == policy.model().identity() && e.adapter == policy.adapter();
+  });
+  if (it != entries_.end()) return *it;
+  entries_.push_back({policy.model().identity(), policy.adapter(), 0, nullptr});
+  return entries_.back();
+}
+
+void SessionPool::plan(const Policy& policy, std::size_t prompt, const Workload& work) {
+  const std::size_t trained = policy.model().context();
+  const std::size_t longest = prompt + work.tokens;
+  const std::size_t limit = options_.cells > 0 ? std::min(options_.cells, trained) : trained;
+  if (longest > limit) {
+    throw Error(ErrorKind::input,
+                fmt::format("the prompt's {} tokens and a response of up to {} exceed the context "
+                            "of {}; shorten the prompt, lower --max-tokens{}",
+                            prompt, work.tokens, limit,
+                            limit < trained ? " or raise --context" : ""));
+  }
+  // Two spare tokens a branch: another tokenizer may cut the same text differently.
+  const std::size_t branches = std::min(work.width * (work.depth + 2), kWaveCells);
+  entry(policy).planned += longest + std::max(branches, work.depth);
+}
+
+Session& SessionPool::get(const Policy& policy) {
+  Entry& e = entry(policy);
+  const std::size_t cells = options_.cells > 0 ? options_.cells : e.planned;
+  if (e.session == nullptr || e.session->capacity().cells < cells) {
+    e.session.reset();  // free its memory first
+    SessionOptions options = options_;
+    options.cells = cells;
+    options.adapter = policy.adapter();
+    e.session = policy.model().open_session(options);
+  }
+  return *e.session;
+}
+
+}  // namespace tq

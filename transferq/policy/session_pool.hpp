@@ -1,0 +1,54 @@
+// The sessions one worker decodes with: one for each (model, adapter), so that reference, baseline
+// and reward share an evaluation wherever they can. Sessions live on from prompt to prompt.
+// Not thread-safe: each worker thread has a pool of its own; the models are shared.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "transferq/engine/model.hpp"
+#include "transferq/policy/policy.hpp"
+
+namespace tq {
+
+// How much memory a decoder needs on top of the prompt.
+struct Workload {
+  std::size_t tokens = 0;  // of the response on the trunk
+  std::size_t width = 1;   // branches that grow at once
+  std::size_t depth = 0;   // tokens each of them grows by
+
+  std::size_t cells(std::size_t prompt) const { return prompt + tokens + width * depth; }
+};
+
+class SessionPool {
+ public:
+  // `options.cells` is a fixed size for every session, or 0: then each is as large as the work
+  // asks for, up to a limit beyond which the work is done in waves.
+  explicit SessionPool(SessionOptions options);
+
+  // Forgets the plans of the prompt before; no branch of a session may be left.
+  void begin_prompt();
+
+  // Announces work in a policy's session, before the first get() of a prompt. What several users
+  // of one session announce adds up. Throws Error (input) when a prompt of `prompt` tokens and its
+  // response can never fit.
+  void plan(const Policy& policy, std::size_t prompt, const Workload& work);
+
+  // The session for a policy, large enough for what was planned.
+  Session& get(const Policy& policy);
+
+ private:
+  struct Entry {
+    std::string model;
+    Adapter adapter;
+    std::size_t planned = 0;  // cells
+    std::unique_ptr<Session> session;
+  };
+  Entry& entry(const Policy& policy);
+
+  SessionOptions options_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace tq

@@ -1,0 +1,22 @@
+// A linear head on a causal model's last hidden state: r(x, y) = w . h + b, h after the final norm
+// at the last token of the text. The head is a file of ours (engine/llama/head_file.hpp), the base
+// a policy without adapter or system prompt.
+//
+// It reads the conversation (prompt and response) or the response alone, as the file says. Where
+// the policy that decodes is the base itself and has the same prompt before it, the hidden state of
+// the roll-out is the one wanted and a score costs no evaluation.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "transferq/reward/reward.hpp"
+
+namespace tq {
+
+// Throws Error (model) when the head was fitted on another model file, unless `force`: then only
+// its width must fit.
+std::unique_ptr<Reward> make_linear_head(const std::filesystem::path& file, Policy base,
+                                         bool force = false);
+
+}  // namespace tq

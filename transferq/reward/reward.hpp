@@ -1,0 +1,57 @@
+// What scores a response. A Reward is a description, immutable and shared by all threads; for each
+// prompt it opens a Scorer, which may keep the prompt in memory and score many drafts at once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "transferq/core/token.hpp"
+#include "transferq/engine/llama/head_file.hpp"
+#include "transferq/policy/session_pool.hpp"
+#include "transferq/policy/stream.hpp"
+
+namespace tq {
+
+// A response to be scored, finished or not.
+struct Draft {
+  std::string text;           // of the response, without the token that ended it
+  std::vector<Token> tokens;  // the policy's, with the token that ended it
+  std::vector<float> hidden;  // the policy's hidden state after the text, if Scorer::reads() it
+  bool whole = false;         // `text` is prompt and response together, special tokens written out
+};
+
+struct RewardInfo {
+  std::string name;
+  std::string fingerprint;                 // changes whenever the scores may change
+  std::optional<Calibration> calibration;  // the scale, where it was measured
+  bool bounded = false;
+  bool partial = true;  // whether unfinished responses can be scored
+};
+
+// Scores drafts of one prompt. Not thread-safe.
+class Scorer {
+ public:
+  virtual ~Scorer() = default;
+  // Whether it reads the hidden state of this policy: then drafts that bring one cost nothing.
+  virtual bool reads(const Stream&) const { return false; }
+  // One score a draft, in order; the same whether drafts come together or one by one.
+  virtual std::vector<double> score(std::span<const Draft> drafts) = 0;
+  // Tokens evaluated so far: of the prompt, and behind it.
+  virtual std::uint64_t prompt_evaluations() const { return 0; }
+  virtual std::uint64_t evaluations() const { return 0; }
+};
+
+// Thread-safe.
+class Reward {
+ public:
+  virtual ~Reward() = default;
+  virtual const RewardInfo& info() const = 0;
+  virtual std::unique_ptr<Scorer> open(const Prompt& prompt, SessionPool& sessions,
+                                       const Workload& work) const = 0;
+};
+
+}  // namespace tq

@@ -1,0 +1,36 @@
+// Roll-outs by the policy itself: `samples` draws or one greedy continuation of each candidate, up
+// to `horizon` tokens or the end of the text (tau ~ rho_BL(.|s, z), Transfer Q* section 3.1).
+//
+// Token evaluations for k candidates whose roll-outs reach a horizon h: the candidate and all but
+// the last token of each roll-out, k + k N (h - 1); all of them, k + k N h, when the hidden state
+// after each roll-out is wanted. Thread-safe.
+#pragma once
+
+#include "transferq/rollout/rollout.hpp"
+
+namespace tq {
+
+struct ContinuationOptions {
+  std::size_t horizon = 20;  // 0: the candidate alone
+  std::size_t samples = 1;   // roll-outs a candidate
+  bool greedy = false;       // the likeliest token each time, then `samples` is 1
+  bool ignore_end = false;   // go on behind a token that ends the text
+};
+
+class Continuation final : public Expander {
+ public:
+  explicit Continuation(ContinuationOptions options);
+  Expansion expand(const ExpandRequest& request) const override;
+  std::size_t width() const override { return 1 + options_.samples; }
+  std::size_t depth() const override { return 1 + options_.horizon; }
+
+ private:
+  struct Growing;
+  void feed_candidates(const ExpandRequest& request, Expansion& expansion) const;
+  void grow(const ExpandRequest& request, std::span<Growing> wave, Expansion& expansion) const;
+  Token next(const ExpandRequest& request, const Growing& g, const Output& output) const;
+
+  ContinuationOptions options_;
+};
+
+}  // namespace tq
