@@ -3,6 +3,7 @@
 #include <iostream>
 #include <transferq/core/error.hpp>
 #include <transferq/engine/llama/model.hpp>
+#include <vector>
 
 int main(int argc, char** argv) try {
   if (argc != 3) {

@@ -10,9 +10,10 @@
 namespace tq {
 namespace {
 
-// Prompt, response and continuation as one text, special tokens written out.
+// Prompt, response and continuation as one text, special tokens written out, without padding.
 Draft whole_text(const Model& model, std::vector<Token> tokens, std::span<const Token> more) {
   tokens.insert(tokens.end(), more.begin(), more.end());
+  while (tokens.size() > 1 && model.is_end(tokens.back())) tokens.pop_back();
   return {replace_invalid_utf8(model.text(tokens, true)), {}, {}, true};
 }
 
@@ -21,7 +22,7 @@ Draft whole_text(const Model& model, std::vector<Token> tokens, std::span<const 
 OfficialDecoder::OfficialDecoder(double alpha, std::size_t top_k, std::size_t horizon)
     : weight_(1.0 / alpha),
       top_k_(top_k),
-      rollouts_({.horizon = horizon, .samples = 1, .greedy = true, .ignore_end = true}) {}
+      rollouts_({.horizon = horizon, .samples = 1, .greedy = true, .past_end = true}) {}
 
 Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) const {
   Stream& stream = task.baseline;
@@ -72,7 +73,7 @@ Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) cons
     if (task.sink) task.sink(step);
   }
   out.text = replace_invalid_utf8(model.text(out.tokens, true));
-  const std::vector<Draft> drafts{whole_text(model, sequence, {})};
+  const std::vector<Draft> drafts{{replace_invalid_utf8(model.text(out.tokens, false)), {}, {}, false}};
   out.reward = task.scorer->score(drafts).front();
   return out;
 }

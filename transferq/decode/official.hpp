@@ -1,7 +1,13 @@
-// What the authors' public code does, for comparison: candidates are the k highest raw logits, each
-// continued by one greedy roll-out of a fixed length that does not stop at the end of the text; the
-// whole text, special tokens written out, is scored; score = reward / alpha + logit, the highest
-// wins; exactly max_tokens tokens are made. Proposal and roll-outs come from the baseline.
+// What the authors' public code does, for comparison. Candidates are the k highest raw logits; each
+// is continued by one greedy roll-out of a fixed length; the whole text, special tokens written
+// out, is tokenised anew and scored; score = reward / alpha + logit, and the highest wins. Exactly
+// max_tokens tokens are made, without a stop at the end of the text. Proposal and roll-outs come
+// from the baseline.
+//
+// Two conventions of that code show in the values: a roll-out that ended is padded with the token
+// that ended it, and the reward is read at the last token that is not padding; and its reward
+// models have a head without bias, so a head's constant is left out of the values (it changes no
+// choice). The reward of the final response is the ordinary one.
 #pragma once
 
 #include "transferq/decode/decoder.hpp"

@@ -32,7 +32,8 @@ class HeadScorer final : public Scorer {
     std::vector<double> out;
     std::size_t next = 0;
     for (const Draft& draft : drafts) {
-      out.push_back(apply(draft.hidden.empty() ? states[next++] : draft.hidden));
+      const double score = weigh(draft.hidden.empty() ? states[next++] : draft.hidden);
+      out.push_back(draft.whole ? score : score + head_.bias);
     }
     return out;
   }
@@ -60,8 +61,8 @@ class HeadScorer final : public Scorer {
     return tokens;
   }
 
-  double apply(std::span<const float> hidden) const {
-    return std::inner_product(hidden.begin(), hidden.end(), head_.weights.begin(), head_.bias,
+  double weigh(std::span<const float> hidden) const {
+    return std::inner_product(hidden.begin(), hidden.end(), head_.weights.begin(), 0.0,
                               std::plus<>(),
                               [](float h, float w) { return double{h} * double{w}; });
   }

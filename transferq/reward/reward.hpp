@@ -21,7 +21,9 @@ struct Draft {
   std::string text;           // of the response, without the token that ended it
   std::vector<Token> tokens;  // the policy's, with the token that ended it
   std::vector<float> hidden;  // the policy's hidden state after the text, if Scorer::reads() it
-  bool whole = false;         // `text` is prompt and response together, special tokens written out
+  // `text` is prompt and response together, special tokens written out, and a head is applied
+  // without its bias: the convention of the authors' code (decode/official.hpp).
+  bool whole = false;
 };
 
 struct RewardInfo {

@@ -32,7 +32,7 @@ void Continuation::feed_candidates(const ExpandRequest& request, Expansion& expa
   std::vector<Feed> feeds;
   std::vector<std::size_t> fed;
   for (std::size_t i = 0; i < request.candidates.size(); ++i) {
-    if (!options_.ignore_end && session.model().is_end(request.candidates[i])) continue;
+    if (!options_.past_end && session.model().is_end(request.candidates[i])) continue;
     if (!rolls && !request.hidden) continue;  // nobody looks at it: commit will evaluate it
     expansion.branches[i] = request.trunk.fork();
     feeds.push_back({expansion.branches[i].id(), request.candidates.subspan(i, 1),
@@ -79,7 +79,7 @@ void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave,
       if (g.done) continue;
       const Token token = next(request, g, *g.last);
       g.rollout.tokens.push_back(token);
-      const bool ended = !options_.ignore_end && session.model().is_end(token);
+      const bool ended = session.model().is_end(token);
       g.done = ended || j == depth;
       if (ended || (g.done && !request.hidden)) continue;  // its state is not needed
       const Want want = g.done ? Want::hidden : request.hidden ? more | Want::hidden : more;

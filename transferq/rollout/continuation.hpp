@@ -14,7 +14,7 @@ struct ContinuationOptions {
   std::size_t horizon = 20;  // 0: the candidate alone
   std::size_t samples = 1;   // roll-outs a candidate
   bool greedy = false;       // the likeliest token each time, then `samples` is 1
-  bool ignore_end = false;   // go on behind a token that ends the text
+  bool past_end = false;     // roll out a candidate that ends the text, too
 };
 
 class Continuation final : public Expander {
