@@ -143,6 +143,12 @@ void Batcher::evaluate() {
   // In the order of the ports, so that a batch does not depend on which thread came first.
   std::sort(requests.begin(), requests.end(),
             [](const Request* a, const Request* b) { return a->port < b->port; });
+  // A copy each: one exception object must not be read and freed on several threads.
+  const auto fail = [&](ErrorKind kind, const char* message) {
+    for (Request* request : requests) {
+      request->error = std::make_exception_ptr(Error(kind, message));
+    }
+  };
   try {
     evaluate_together(requests);
   } catch (const Error& error) {
@@ -151,12 +157,12 @@ void Batcher::evaluate() {
     if (refused && requests.size() > 1) {
       evaluate_apart(requests);
     } else {
-      for (Request* request : requests) {  // a copy each: they are read on different threads
-        request->error = std::make_exception_ptr(Error(error.kind(), error.what()));
-      }
+      fail(error.kind(), error.what());
     }
+  } catch (const std::exception& error) {
+    fail(ErrorKind::model, error.what());
   } catch (...) {
-    for (Request* request : requests) request->error = std::current_exception();
+    fail(ErrorKind::model, "the evaluation failed for an unknown reason");
   }
   for (Request* request : requests) request->done = true;
 }

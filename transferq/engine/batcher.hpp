@@ -5,7 +5,7 @@
 // A port is a Session: its branches and its evaluations() are its own, its capacity is what the
 // shared session has left. Where the joint evaluation is refused (a memory too small, a malformed
 // feed), each port's part is tried alone, the smallest first, so that only a port whose own part
-// is at fault gets the error.
+// is at fault gets the error. Any other failure is every waiting port's, as Error.
 // Thread-safety: ports may be used from different threads at once, each from one thread at a time.
 #pragma once
 

@@ -1,0 +1,91 @@
+#include "transferq/policy/policy.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/policy/tiny_policy.hpp"
+
+namespace tq {
+namespace {
+
+using testing::expect_error;
+using testing::Tokens;
+
+class PolicyTest : public ::testing::Test {
+ protected:
+  testing::TinyModels tiny_;
+};
+
+TEST_F(PolicyTest, ChatWritesThePromptByTheModelsTemplate) {
+  const Policy policy(tiny_.load(), Format::chat);
+  EXPECT_EQ(policy.render(make_prompt("a", "Hi")),
+            "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
+  const Prompt talk{"b", {{"user", "Hi"}, {"assistant", "Ho"}, {"user", "He"}}};
+  EXPECT_EQ(policy.render(talk),
+            "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHo<|im_end|>\n"
+            "<|im_start|>user\nHe<|im_end|>\n<|im_start|>assistant\n");
+}
+
+TEST_F(PolicyTest, TheSystemPromptComesFirst) {
+  const Policy policy(tiny_.load(), Format::chat, {}, "Be kind");
+  EXPECT_EQ(policy.render(make_prompt("a", "Hi")),
+            "<|im_start|>system\nBe kind<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
+            "<|im_start|>assistant\n");
+}
+
+TEST_F(PolicyTest, APromptsOwnSystemMessageIsAppendedToThePolicys) {
+  const Prompt prompt{"a", {{"system", "Be brief"}, {"user", "Hi"}}};
+  const auto model = tiny_.load();
+  EXPECT_EQ(Policy(model, Format::chat, {}, "Be kind").render(prompt),
+            "<|im_start|>system\nBe kind\n\nBe brief<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
+            "<|im_start|>assistant\n");
+  EXPECT_EQ(Policy(model, Format::chat).render(prompt),
+            "<|im_start|>system\nBe brief<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
+            "<|im_start|>assistant\n");
+}
+
+TEST_F(PolicyTest, RawJoinsTheContentsByBlankLines) {
+  const auto model = tiny_.load({.chat_template = false});
+  EXPECT_EQ(Policy(model, Format::raw).render(make_prompt("a", "Once upon")), "Once upon");
+  const Prompt prompt{"a", {{"system", "One"}, {"user", "Two"}}};
+  EXPECT_EQ(Policy(model, Format::raw).render(prompt), "One\n\nTwo");
+  EXPECT_EQ(Policy(model, Format::raw, {}, "Zero").render(make_prompt("a", "One")), "Zero\n\nOne");
+}
+
+TEST_F(PolicyTest, SpecialTokensInThePromptAreParsed) {
+  const Policy policy(tiny_.load(), Format::raw);
+  EXPECT_EQ(policy.encode(make_prompt("a", "<|im_start|>a<|im_end|>")), (Tokens{1, 3 + 'a', 2}));
+}
+
+TEST_F(PolicyTest, EncodeIsTheTokensOfTheRenderedText) {
+  const Policy policy(tiny_.load(), Format::chat, {}, "Be kind");
+  const Prompt prompt = make_prompt("a", "The good");
+  EXPECT_EQ(policy.model().text(policy.encode(prompt), true), policy.render(prompt));
+}
+
+TEST_F(PolicyTest, AnEmptyRawPromptIsAnErrorThatNamesIt) {
+  const Policy policy(tiny_.load(), Format::raw);
+  expect_error(ErrorKind::input, {"'p7'", "empty"}, [&] { policy.encode(make_prompt("p7", "")); });
+}
+
+TEST_F(PolicyTest, AModelWithoutTemplateNeedsRaw) {
+  const Policy policy(tiny_.load({.chat_template = false}), Format::chat);
+  expect_error(ErrorKind::model, {"--format raw"},
+               [&] { (void)policy.encode(make_prompt("a", "Hi")); });
+}
+
+TEST_F(PolicyTest, SessionsAreSharedByModelAndAdapterAlone) {
+  const auto path = tiny_.file();
+  const auto model = llama::load_model(path);
+  const Policy plain(model, Format::chat);
+  const Adapter lora{"some.gguf", 1.0, "", 1.0};
+  const Adapter half{"some.gguf", 0.5, "", 1.0};
+  EXPECT_TRUE(share_session(plain, Policy(model, Format::raw, {}, "Be kind")));
+  EXPECT_TRUE(share_session(plain, Policy(llama::load_model(path), Format::chat)));
+  EXPECT_FALSE(share_session(plain, Policy(tiny_.load({.seed = 2}), Format::chat)));
+  EXPECT_FALSE(share_session(plain, Policy(model, Format::chat, lora)));
+  EXPECT_TRUE(share_session(Policy(model, Format::raw, lora), Policy(model, Format::chat, lora)));
+  EXPECT_FALSE(share_session(Policy(model, Format::raw, half), Policy(model, Format::raw, lora)));
+}
+
+}  // namespace
+}  // namespace tq
