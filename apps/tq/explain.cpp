@@ -10,9 +10,7 @@
 #include "transferq/core/text.hpp"
 
 namespace tq::app {
-namespace {
 
-// A token's text in quotes, with what a line can't show written out.
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : replace_invalid_utf8(text)) {
@@ -28,8 +26,6 @@ std::string quoted(const std::string& text) {
   }
   return out + '"';
 }
-
-}  // namespace
 
 std::string explain_step(const Step& step, std::size_t number, bool colour) {
   if (step.candidates.empty()) return fmt::format("{:4} {}\n", number, quoted(step.text));

@@ -8,6 +8,9 @@
 
 namespace tq::app {
 
+// A token's text in quotes, with what a line can't show written out.
+std::string quoted(const std::string& text);
+
 std::string explain_step(const Step& step, std::size_t number, bool colour);
 
 }  // namespace tq::app

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <charconv>
 #include <thread>
 
-#include "setup_file.hpp"
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
 #include "transferq/engine/llama/model.hpp"
@@ -27,6 +27,15 @@ CLI::Option* add_choice(CLI::App& command, const std::string& flag, Enum& target
       }());
 }
 
+// Whether a text is a whole number up to `most`; CLI11 alone takes -1 for a huge one.
+std::string check_whole(const std::string& text, std::uint64_t most) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, value);
+  if (error == std::errc() && at == end && value <= most) return "";
+  return fmt::format("'{}' is not a whole number from 0 to {}", text, most);
+}
+
 std::string describe(const Policy& policy) {
   const Adapter& a = policy.adapter();
   const auto file = [](const std::string& path) { return path.empty() ? "" : sha256_file(path); };
@@ -36,6 +45,13 @@ std::string describe(const Policy& policy) {
 }
 
 }  // namespace
+
+const CLI::Validator& count() {
+  // Products of three such counts still fit 64 bits.
+  static const CLI::Validator check(
+      [](std::string& text) { return check_whole(text, 2'000'000); }, "");
+  return check;
+}
 
 void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   DecoderOptions& d = f.decoder;
@@ -66,34 +82,42 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
                      "Decoding temperature on values, above 0: small follows the reward, large "
                      "stays near the proposal, inf is the proposal itself")
       ->option_text("NUMBER [1]");
-  command.add_option("--top-k", d.top_k, "Candidate tokens a step")->option_text("N [10]");
+  command.add_option("--top-k", d.top_k, "Candidate tokens a step")->option_text("N [10]")
+      ->check(count());
   command.add_option("--horizon", d.horizon, "Tokens of a roll-out behind its candidate")
-      ->option_text("N [20]");
-  command.add_option("--rollouts", d.rollouts, "Roll-outs a candidate")->option_text("N [1]");
+      ->option_text("N [20]")
+      ->check(count());
+  command.add_option("--rollouts", d.rollouts, "Roll-outs a candidate")->option_text("N [1]")
+      ->check(count());
   add_choice<bool>(command, "--rollout-choose", d.greedy_rollouts,
                    {{"sample", false}, {"greedy", true}},
                    "Draw the roll-outs, or take the likeliest continuation (default: sample)");
   command.add_option("--samples", d.samples, "Responses that best-of chooses from")
-      ->option_text("N [16]");
+      ->option_text("N [16]")
+      ->check(count());
   command.add_option("--max-tokens", f.max_tokens, "Longest response, in tokens")
-      ->option_text("N [128]");
+      ->option_text("N [128]")
+      ->check(count());
   command.add_option("--format", f.format,
                      "chat: the model's chat template; raw: the text as it is, special tokens "
                      "parsed (official is always raw)")
       ->option_text("chat|raw [chat]");
-  command.add_option("--seed", f.seed, "Seed of all draws")->option_text("N [0]");
+  command.add_option("--seed", f.seed, "Seed of all draws")->option_text("N [0]")
+      ->check(CLI::Validator([](std::string& text) { return check_whole(text, ~0ULL); }, ""));
   command.add_option("--threads", f.threads, "Threads, at most one a core")
-      ->option_text("N [all cores]");
+      ->option_text("N [all cores]")
+      ->check(count());
   command.add_option("--gpu-layers", f.gpu_layers, "Layers on a GPU, where the engine has one")
       ->option_text("N [all]");
   command.add_option("--context", f.context, "Cells of memory a session has, in tokens")
-      ->option_text("N [as needed]");
+      ->option_text("N [as needed]")
+      ->check(count());
   command.add_option("--cache", f.cache, "Precision of the memory")->option_text("f16|f32 [f16]");
   command.add_option("--setup", f.setup, "Read these flags from a TOML file; the command line wins")
       ->option_text("FILE");
 }
 
-Run prepare(CLI::App& command, DecodingFlags& f, ModelStore& models) {
+Run prepare(DecodingFlags& f, ModelStore& models) {
   const auto one_of = [](const std::string& flag, const std::string& value,
                          const std::vector<std::string>& allowed) {
     if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
@@ -101,7 +125,6 @@ Run prepare(CLI::App& command, DecodingFlags& f, ModelStore& models) {
                   fmt::format("{} {} is not one of {}", flag, value, fmt::join(allowed, ", ")));
     }
   };
-  if (!f.setup.empty()) apply_setup_file(command, f.setup);
   one_of("--format", f.format, {"chat", "raw"});
   one_of("--cache", f.cache, {"f16", "f32"});
   one_of("--transfer", f.transfer, {"direct"});

@@ -28,6 +28,9 @@ struct DecodingFlags {
   std::string setup;
 };
 
+// Accepts whole numbers, 0 or more.
+const CLI::Validator& count();
+
 void add_decoding_flags(CLI::App& command, DecodingFlags& flags);
 
 // A run made ready: models loaded, decoder and reward built.
@@ -37,7 +40,7 @@ struct Run {
   std::string settings;  // fingerprint of all that can change a result
 };
 
-// Throws Error for anything that can't be decoded with. Reads the setup file first.
-Run prepare(CLI::App& command, DecodingFlags& flags, ModelStore& models);
+// Throws Error for anything that can't be decoded with. The setup file was read before.
+Run prepare(DecodingFlags& flags, ModelStore& models);
 
 }  // namespace tq::app

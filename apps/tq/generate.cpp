@@ -11,6 +11,7 @@
 #include "commands.hpp"
 #include "explain.hpp"
 #include "flags.hpp"
+#include "setup_file.hpp"
 #include "signals.hpp"
 #include "terminal.hpp"
 #include "transferq/core/error.hpp"
@@ -78,30 +79,61 @@ std::string summary(const Generated& g) {
 // Prints whole characters as soon as their last byte is there.
 class TextStream {
  public:
-  void add(const std::string& bytes) {
+  explicit TextStream(bool colour) : colour_(colour) {}
+  void add(const std::string& bytes, bool emphasis) {
     pending_ += bytes;
     const std::size_t whole = complete_utf8(pending_);
-    print(replace_invalid_utf8(pending_.substr(0, whole)));
+    const std::string text = replace_invalid_utf8(pending_.substr(0, whole));
+    print(styled(text, emphasis ? Style::green : Style::plain, colour_));
     pending_.erase(0, whole);
   }
   void finish() { print(replace_invalid_utf8(pending_) + "\n"); }
 
  private:
+  bool colour_;
   std::string pending_;
 };
 
-// One prompt, its tokens shown as they come.
+// The tokens that the decoder chose against the model's own choice, for the summary.
+class Changes {
+ public:
+  // Whether the step's token is such a one.
+  bool add(const Step& step) {
+    ++steps_;
+    const auto own = std::find_if(step.candidates.begin(), step.candidates.end(), [&](const auto& c) {
+      return c.token == step.plain_choice;
+    });
+    if (own == step.candidates.end() || step.token == step.plain_choice) return false;
+    ++changed_;
+    list_ += fmt::format("{}{} for {}", list_.empty() ? "" : ", ",
+                         quoted(step.candidates[step.chosen].text), quoted(own->text));
+    return true;
+  }
+  std::string text() const {
+    if (changed_ == 0) return "";
+    return fmt::format("{} of {} tokens are not the model's own choice: {}\n", changed_, steps_, list_);
+  }
+
+ private:
+  std::size_t steps_ = 0, changed_ = 0;
+  std::string list_;
+};
+
+// One prompt, its tokens shown as they come; on a terminal, those that the decoder changed stand
+// out.
 void generate_one(const GenerateFlags& f, const Run& run, const Prompt& prompt,
                   std::stop_token stop) {
   Worker worker(run.setup, run.session);
-  TextStream text;
-  std::size_t number = 0;
   const bool colour = colour_output();
+  TextStream text(colour);
+  Changes changes;
+  std::size_t number = 0;
   const Generated g = worker.generate(prompt, stop, [&](const Step& step) {
+    const bool changed = changes.add(step);
     if (f.explain) {
       print(explain_step(step, ++number, colour));
     } else {
-      text.add(step.text);
+      text.add(step.text, changed);
     }
   });
   if (f.explain) {
@@ -109,7 +141,7 @@ void generate_one(const GenerateFlags& f, const Run& run, const Prompt& prompt,
   } else {
     text.finish();
   }
-  fmt::print(stderr, "{}", summary(g));
+  fmt::print(stderr, "{}{}", changes.text(), summary(g));
 }
 
 // Many prompts, or rows for a program: finished results go to --out or standard output.
@@ -160,9 +192,10 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
 
 void run_generate(CLI::App& command, GenerateFlags& f) {
   const std::stop_token stop = stop_on_signals();
+  if (!f.decoding.setup.empty()) apply_setup_file(command, f.decoding.setup);
   ModelStore models({f.decoding.gpu_layers});
   const std::vector<Prompt> prompts = load_prompts(f);
-  const Run run = prepare(command, f.decoding, models);
+  const Run run = prepare(f.decoding, models);
   if (prompts.size() == 1 && f.prompts.empty() && !f.json && f.out.empty()) {
     generate_one(f, run, prompts.front(), stop);
   } else {
@@ -186,7 +219,8 @@ void add_generate(CLI::App& app) {
   command->add_flag("--explain", flags->explain,
                     "Show each step's candidates, their values and probabilities");
   command->add_option("--together", flags->together, "Prompts decoded side by side")
-      ->option_text("N [one a core]");
+      ->option_text("N [one a core]")
+      ->check(count());
   add_decoding_flags(*command, flags->decoding);
   command->footer(kExamples);
   command->callback([command, flags] { run_generate(*command, *flags); });

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <iostream>
 
 #include "commands.hpp"
 #include "terminal.hpp"
@@ -65,8 +66,9 @@ int main(int argc, char** argv) {
     return 0;
   } catch (const tq::Error& e) {
     return fail(e.what(), exit_code(e.kind()));
-  } catch (const CLI::Success& e) {
-    return app.exit(e);
+  } catch (const CLI::Success& e) {  // --help, --version
+    const int code = app.exit(e);
+    return std::cout.flush() ? code : fail("can't write to standard output", 1);
   } catch (const CLI::ExtrasError&) {
     return fail(unknown(app, app.remaining(true)), 2);
   } catch (const CLI::ParseError& e) {

@@ -28,8 +28,7 @@ class Result(NamedTuple):
 def environment(**changes):
     """This process's environment with changes; None removes a variable."""
     env = dict(os.environ)
-    for name in ("NO_COLOR", "TQ_HEADS_DIR"):
-        env.pop(name, None)
+    env.pop("NO_COLOR", None)
     for name, value in changes.items():
         env.pop(name, None)
         if value is not None:
@@ -123,8 +122,16 @@ class TinyTest(CommandTest):
 
     @classmethod
     def make(cls, kind, name, *options):
+        """Writes a model, LoRA adapter or control vector."""
         path = cls.shared / name
         subprocess.run([MAKE_TINY, kind, path, *map(str, options)], check=True)
+        return path
+
+    @classmethod
+    def convert(cls, type_name):
+        """The model with its weights in another type."""
+        path = cls.shared / f"tiny-{type_name}.gguf"
+        subprocess.run([MAKE_TINY, "convert", cls.model, path, type_name], check=True)
         return path
 
     def generate(self, *args, model=None, threads=1, **options):

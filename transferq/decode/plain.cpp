@@ -31,8 +31,10 @@ Decoded PlainDecoder::decode(const DecodeTask& task, Evaluations&) const {
     } else if (!is_reference) {
       kl += kl_divergence(softmax(logits), log_softmax(task.reference.state().logits));
     }
-    stream.append(static_cast<Token>(token));
-    if (!is_reference) task.reference.append(static_cast<Token>(token));
+    if (!stream.policy().model().is_end(static_cast<Token>(token))) {  // it is no text to go on from
+      stream.append(static_cast<Token>(token));
+      if (!is_reference) task.reference.append(static_cast<Token>(token));
+    }
     response.add({{}, 0, static_cast<Token>(token), "", static_cast<Token>(likeliest)});
   }
   return response.finish(stream, kl);

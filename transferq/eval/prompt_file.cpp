@@ -48,6 +48,7 @@ Prompt prompt_of(const json& row, std::size_t line) {
     prompt.id = std::to_string(line);
   } else {
     prompt.id = id->is_string() ? id->get<std::string>() : id->dump();
+    if (prompt.id.empty()) throw Error(ErrorKind::input, "the id is empty; name it or leave it out");
   }
   if (const auto messages = row.find("messages"); messages != row.end()) {
     if (!messages->is_array()) throw Error(ErrorKind::input, "'messages' must be a list");

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "transferq/core/error.hpp"
 
@@ -44,31 +45,34 @@ ResultsFile::~ResultsFile() { ::close(file_); }
 void ResultsFile::load(const std::string& settings) {
   std::ifstream in(path_, std::ios::binary);
   std::string line;
+  const auto text = [](const nlohmann::json& row, const char* key) {
+    return row.is_object() && row.contains(key) && row[key].is_string()
+               ? row[key].get<std::string>()
+               : std::string();
+  };
   for (std::size_t number = 1; std::getline(in, line) && !in.eof(); ++number) {
     const auto row = nlohmann::json::parse(line, nullptr, false);
-    const auto text = [&](const char* key) {
-      return row.is_object() && row.contains(key) && row[key].is_string()
-                 ? row[key].get<std::string>()
-                 : std::string();
-    };
-    if (text("id").empty() || text("settings").empty()) {
+    if (text(row, "id").empty() || text(row, "settings").empty()) {
       throw Error(ErrorKind::input, fmt::format("{} line {} is no result of `tq generate`; nothing "
                                                 "was changed; choose another --out",
                                                 path_.string(), number));
     }
-    if (text("settings") != settings) {
+    if (text(row, "settings") != settings) {
       throw Error(ErrorKind::input, fmt::format("{} was written under other settings; nothing was "
                                                 "changed; repeat those, or choose another --out",
                                                 path_.string()));
     }
-    ids_.insert(text("id"));
+    ids_.insert(text(row, "id"));
     size_ += line.size() + 1;
   }
-  // A line without its end is the piece a crash left, or no file of ours at all.
+  // A line without its end is the piece of a row that a crash left, or no file of ours at all.
   if (in.eof() && !line.empty()) {
-    if (line.front() != '{' || (size_ == 0 && line.rfind("{\"id\":", 0) != 0)) {
-      throw Error(ErrorKind::input, fmt::format("{} is no results file of `tq generate`; nothing "
-                                                "was changed; choose another --out",
+    constexpr std::string_view kStart = "{\"id\":\"";
+    const auto row = nlohmann::json::parse(line, nullptr, false);
+    const bool piece = line.compare(0, kStart.size(), kStart.substr(0, line.size())) == 0;
+    if (!piece || (!row.is_discarded() && text(row, "settings") != settings)) {
+      throw Error(ErrorKind::input, fmt::format("{} is no results file of `tq generate` under these "
+                                                "settings; nothing was changed; choose another --out",
                                                 path_.string()));
     }
     if (::ftruncate(file_, static_cast<off_t>(size_)) != 0) {

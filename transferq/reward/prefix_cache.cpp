@@ -25,15 +25,27 @@ void PrefixCache::hold_trunk(Range sequences) {
   shared = std::min(shared, shortest - 1);
   const std::span<const Token> prefix(sequences.front().data(), shared);
 
-  const Held* best = &trunk_;
+  Held* best = &trunk_;
   std::size_t kept = common(trunk_.tokens, prefix);
-  for (const Held& held : held_) {
+  for (Held& held : held_) {
     if (const std::size_t n = common(held.tokens, prefix); n > kept) {
       kept = n;
       best = &held;
     }
   }
-  Branch branch = best->branch ? best->branch.fork() : Branch::open(*session_);
+  // Where the new trunk does not fit beside what is held, it takes the best one's place.
+  const Capacity capacity = session_->capacity();
+  const bool fits = capacity.free_branches > 0 && shared - kept <= capacity.free_cells;
+  Branch branch;
+  if (!best->branch) {
+    branch = Branch::open(*session_);
+  } else if (fits) {
+    branch = best->branch.fork();
+  } else {
+    branch = std::move(best->branch);
+    held_.clear();
+    trunk_ = {};
+  }
   branch.truncate(kept);
   if (kept < shared) {
     const std::array<Feed, 1> feeds{Feed{branch.id(), prefix.subspan(kept)}};
@@ -77,17 +89,18 @@ std::vector<std::vector<float>> PrefixCache::wave(Range sequences) {
       next.branch.truncate(kept);
       fed.push_back(grown.size());
       feeds.push_back({next.branch.id(), std::span<const Token>(tokens).subspan(kept), Want::hidden});
-      evaluations_ += tokens.size() - kept;
     }
     grown.push_back(std::move(next));
   }
-  held_ = std::move(grown);  // drops the branches that nobody continues
+  held_.clear();  // drops the branches that nobody continues
   if (!feeds.empty()) {
     std::vector<Output> outputs = session_->forward(feeds);
     for (std::size_t i = 0; i < fed.size(); ++i) {
-      held_[fed[i]].hidden = std::move(outputs[i].hidden);
+      grown[fed[i]].hidden = std::move(outputs[i].hidden);
+      evaluations_ += feeds[i].tokens.size();
     }
   }
+  held_ = std::move(grown);
   std::vector<std::vector<float>> out;
   for (const Held& held : held_) out.push_back(held.hidden);
   return out;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -32,7 +33,8 @@ struct Kind {
 
 std::size_t whole_number(const Spec& spec, const std::string& key, double fallback) {
   const double value = spec.number(key, fallback);
-  if (value < 0 || value != static_cast<double>(static_cast<std::size_t>(value))) {
+  // A double holds every whole number up to 2^53; NaN and infinities are refused here, too.
+  if (!(value >= 0 && value <= 0x1p53 && value == std::floor(value))) {
     throw Error(ErrorKind::usage,
                 fmt::format("{}={} must be a whole number, 0 or more", key, spec.get(key)));
   }

@@ -1,0 +1,142 @@
+"""Flags that make no sense: exit 2, one line that says what to do, nothing on standard output."""
+
+import unittest
+
+from tq_command import TinyTest
+
+
+class NumbersTest(TinyTest):
+    def refuses(self, flag, value, *words, decoder="tq"):
+        with self.subTest(flag=flag, value=value):
+            result = self.generate("Hi", "--decoder", decoder, "--reward", "length=5", flag, value)
+            self.assert_fails(result, 2, *words)
+
+    def test_alpha_must_be_above_0_and_the_message_says_what_0_means(self):
+        for alpha in ("0", "-0", "-1", "-inf", "nan", "0.0"):
+            self.refuses("--alpha", alpha, "--alpha", "above 0", "as alpha goes to 0",
+                         "highest value", "--choose greedy")
+
+    def test_alpha_must_be_a_number(self):
+        for alpha in ("abc", "1x", ""):
+            self.refuses("--alpha", alpha, "--alpha")
+
+    def test_alpha_inf_and_tiny_alphas_are_fine(self):
+        for alpha in ("inf", "1e-300", "1e300"):
+            row = self.row("Hi", "--decoder", "tq", "--reward", "length=5", "--alpha", alpha,
+                           "--top-k", 2, "--horizon", 1, "--max-tokens", 2)
+            self.assertEqual(row["decoder"], "tq")
+
+    def test_top_k(self):
+        for decoder in ("tq", "args", "cd", "official"):
+            self.refuses("--top-k", "0", "--top-k 0", "1 or more", decoder=decoder)
+            self.refuses("--top-k", "100000", "--top-k 100000", "beyond the vocabulary of ",
+                         "smaller", decoder=decoder)
+
+    def test_top_k_up_to_the_whole_vocabulary(self):
+        result = self.generate("Hi", "--decoder", "tq", "--reward", "length=5", "--top-k", 99999)
+        vocabulary = int(result.err.split("vocabulary of ")[1].split()[0])
+        self.refuses("--top-k", str(vocabulary + 1), "beyond")
+        row = self.row("Hi", "--decoder", "args", "--reward", "length=5", "--top-k", vocabulary,
+                       "--max-tokens", 1, "--explain")
+        self.assertEqual(len(row["steps"][0]["candidates"]), vocabulary)
+
+    def test_counts_of_0(self):
+        self.refuses("--samples", "0", "--samples 0", "1 or more", decoder="best-of")
+        self.refuses("--rollouts", "0", "--rollouts 0", "1 or more")
+        self.refuses("--max-tokens", "0", "--max-tokens 0", "1 or more")
+
+    def test_counts_that_are_no_counts(self):
+        for flag in ("--top-k", "--horizon", "--rollouts", "--samples", "--max-tokens", "--seed",
+                     "--context", "--together", "--threads"):
+            for value in ("x", "1.5", "99999999999999999999999"):
+                self.refuses(flag, value, flag)
+        for flag in ("--top-k", "--horizon", "--rollouts", "--samples", "--max-tokens", "--seed",
+                     "--context", "--together"):
+            self.refuses(flag, "-1", flag)
+
+    def test_a_flag_without_its_value_or_given_twice(self):
+        self.assert_fails(self.generate("Hi", "--alpha"), 2, "--alpha")
+        self.assert_fails(self.generate("Hi", "--alpha", 1, "--alpha", 2), 2, "--alpha")
+
+
+class NamesTest(TinyTest):
+    def test_unknown_decoder(self):
+        self.assert_fails(self.generate("Hi", "--decoder", "gredy"), 2, "'gredy'",
+                          "did you mean 'greedy'", "best-of", "official")
+        self.assert_fails(self.generate("Hi", "--decoder", "bestof"), 2, "did you mean 'best-of'")
+        self.assert_fails(self.generate("Hi", "--decoder", ""), 2, "there are args, best-of")
+
+    def test_unknown_flag(self):
+        for wrong, right in (("--decodr", "--decoder"), ("--topk", "--top-k"),
+                             ("--max-token=5", "--max-tokens"), ("--promt", "--prompt")):
+            self.assert_fails(self.generate("Hi", wrong), 2, f"'{wrong.split('=')[0]}'",
+                              f"did you mean '{right}", "tq generate --help")
+        self.assert_fails(self.tq("models", "--jsn"), 2, "did you mean '--json'", "tq models")
+        self.assert_fails(self.tq("--versio"), 2, "did you mean '--version'", "tq --help")
+
+    def test_unknown_subcommand(self):
+        for wrong, right in (("generat", "generate"), ("model", "models"), ("fits", "fit")):
+            self.assert_fails(self.tq(wrong), 2, f"'{wrong}'", f"did you mean '{right}'",
+                              "tq --help")
+
+    def test_a_second_prompt(self):
+        self.assert_fails(self.generate("Say", "hello"), 2, "'hello'", "tq generate --help")
+
+    def test_unknown_value_of_a_choice(self):
+        for flag, allowed in (("--proposal", ("baseline", "reference")),
+                              ("--choose", ("sample", "greedy")),
+                              ("--rollout-choose", ("sample", "greedy")),
+                              ("--format", ("chat", "raw")), ("--cache", ("f16", "f32")),
+                              ("--transfer", ("direct",))):
+            with self.subTest(flag=flag):
+                self.assert_fails(self.generate("Hi", flag, "bogus"), 2, flag, "bogus", *allowed)
+
+    def test_unknown_keys(self):
+        reward = self.generate("Hi", "--decoder", "tq", "--reward", "length=5,modle=x")
+        self.assert_fails(reward, 2, "--reward", "'modle'", "did you mean 'model'")
+        for flag in ("--model", "--baseline"):
+            result = self.tq("generate", "Hi", "--model", self.model, flag,
+                             f"{self.model},sytem=Be kind")
+            if flag == "--baseline":
+                self.assert_fails(result, 2, flag, "'sytem'", "did you mean 'system'", "lora")
+        result = self.generate("Hi", model=f"{self.model},sytem=Be kind")
+        self.assert_fails(result, 2, "--model", "'sytem'", "did you mean 'system'", "lora")
+
+    def test_key_of_another_kind_of_reward(self):
+        result = self.generate("Hi", "--decoder", "tq", "--reward", "length=5,cap=3")
+        self.assert_fails(result, 2, "length", "'cap'")
+
+    def test_malformed_lists(self):
+        for model in (f"{self.model},", f"{self.model},other", ",system=x", "",
+                      f"{self.model},lora-scale=x", f"{self.model},system=a,system=b"):
+            with self.subTest(model=model):
+                self.assert_fails(self.tq("generate", "Hi", "--model", model), 2, "--model"
+                                  if "scale" not in model else "lora-scale")
+
+    def test_unknown_reward(self):
+        for reward in ("sentiment", "model=x"):
+            self.assert_fails(self.generate("Hi", "--decoder", "tq", "--reward", reward), 2,
+                              "--reward", reward, "head=", "length=", "regex=", "words=")
+
+    def test_rewards_that_say_nothing(self):
+        for reward, word in (("length=0", "above 0"), ("length=-3", "length=-3"),
+                             ("length=2.5", "length=2.5"), ("length=x", "length=x"),
+                             ("words=", "words="), ("regex=(", "malformed")):
+            with self.subTest(reward=reward):
+                self.assert_fails(self.generate("Hi", "--decoder", "tq", "--reward", reward), 2,
+                                  word)
+
+    def test_decoders_that_need_a_reward(self):
+        for decoder in ("tq", "cd", "args", "best-of", "official"):
+            with self.subTest(decoder=decoder):
+                result = self.generate("Hi", "--decoder", decoder)
+                self.assert_fails(result, 2, "reward", "--reward")
+
+    def test_fit_without_what_it_needs(self):
+        self.assert_fails(self.tq("fit"), 2, "--from-json")
+        self.assert_fails(self.tq("fit", "--from-json", "h.json"), 2, "--out")
+        self.assert_fails(self.tq("models", "--make", "bogus"), 2, "'bogus'", "tq models")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,99 @@
+#include "transferq/decode/official.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/decode/decoding.hpp"
+#include "transferq/core/logspace.hpp"
+#include "transferq/core/text.hpp"
+
+namespace tq {
+namespace {
+
+using testing::logits_of;
+using testing::run;
+using testing::Run;
+using testing::setup_of;
+using testing::Tokens;
+using testing::operator+;
+
+class OfficialTest : public ::testing::Test {
+ protected:
+  DecoderOptions options(double alpha = 0.5) const {
+    return {.name = "official", .alpha = alpha, .top_k = 4, .horizon = 3};
+  }
+  testing::TinyModels tiny_;
+  const testing::TemporaryFolder folder_;
+  const Policy policy_{tiny_.load({.seed = 3}), Format::raw};
+  const Prompt prompt_ = make_prompt("p", "<|im_start|>The good");
+};
+
+TEST_F(OfficialTest, MakesExactlyMaxTokensAndDoesNotStopAtTheEndOfTheText) {
+  // Whatever ends the text is worth most.
+  const auto reward = testing::reward_of([](const Draft& d) {
+    return d.text.size() > 10 && d.text.ends_with("<|im_end|>") ? 1.0 : -1.0;
+  });
+  const Run out = run(setup_of(policy_, options(1e-3), reward, 10), prompt_);
+  EXPECT_EQ(out.decoded.tokens.size(), 10u);
+  EXPECT_EQ(out.steps.size(), 10u);
+  EXPECT_EQ(out.decoded.finish, Finish::length);
+}
+
+TEST_F(OfficialTest, TakesTheHighestOfLogitPlusWeightedReward) {
+  const auto reward = testing::head_on(policy_, folder_);
+  for (const double alpha : {0.1, 1.0}) {
+    const Run out = run(setup_of(policy_, options(alpha), reward, 6), prompt_);
+    Tokens tokens;
+    for (const Step& step : out.steps) {
+      const auto logprobs = log_softmax(logits_of(policy_, prompt_, tokens));
+      const auto best = top_k(logprobs, 4);
+      std::vector<double> scores;
+      for (std::size_t i = 0; i < 4; ++i) {
+        const CandidateView& c = step.candidates.at(i);
+        EXPECT_EQ(c.token, static_cast<Token>(best[i]));
+        EXPECT_NEAR(c.logprob, logprobs[best[i]], 1e-4);
+        scores.push_back(c.value / alpha + c.logprob);
+      }
+      EXPECT_EQ(step.chosen, argmax(scores));
+      tokens.push_back(step.token);
+    }
+  }
+}
+
+// The value of a candidate: one greedy roll-out, the whole text with special tokens written out,
+// what ended it cut off, tokenised anew, and the head without its bias.
+TEST_F(OfficialTest, ValuesAreTheHeadOnTheWholeTextOfAGreedyRollOut) {
+  const auto reward = testing::head_on(policy_, folder_);
+  const HeadFile head = read_head(folder_ / "head.gguf");
+  const Model& model = policy_.model();
+  const Run out = run(setup_of(policy_, options(), reward, 4), prompt_);
+  Tokens tokens = policy_.encode(prompt_);
+  for (const Step& step : out.steps) {
+    for (const CandidateView& c : step.candidates) {
+      Tokens rolled = tokens + Tokens{c.token};
+      for (int i = 0; i < 3; ++i) {
+        rolled.push_back(static_cast<Token>(argmax(testing::evaluate(model, rolled).logits)));
+        if (model.is_end(rolled.back())) break;
+      }
+      while (model.is_end(rolled.back())) rolled.pop_back();
+      const std::string text = replace_invalid_utf8(model.text(rolled, true));
+      EXPECT_NEAR(c.value,
+                  testing::head_value(head, model, model.tokenize(text, true)) - head.bias, 1e-3);
+    }
+    tokens.push_back(step.token);
+  }
+}
+
+TEST_F(OfficialTest, TheFinalRewardIsTheOrdinaryOneWithItsBias) {
+  const auto reward = testing::head_on(policy_, folder_);
+  const HeadFile head = read_head(folder_ / "head.gguf");
+  const Run out = run(setup_of(policy_, options(), reward, 4), prompt_);
+  const std::string text =
+      replace_invalid_utf8(policy_.model().text(out.decoded.tokens, false));
+  EXPECT_NEAR(*out.decoded.reward,
+              testing::head_value(head, policy_.model(),
+                                  policy_.encode(prompt_) + policy_.model().tokenize(text, false)),
+              1e-4);
+}
+
+}  // namespace
+}  // namespace tq

@@ -1,0 +1,195 @@
+#include "transferq/reward/linear_head.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/reward/tiny_head.hpp"
+#include "transferq/engine/llama/convert.hpp"
+
+namespace tq {
+namespace {
+
+using testing::expect_error;
+using testing::head_value;
+using testing::random_head;
+using testing::session_of;
+using testing::Tokens;
+using testing::operator+;
+
+Draft draft(std::string text) { return {std::move(text), {}, {}, false}; }
+
+class LinearHeadTest : public ::testing::Test {
+ protected:
+  std::filesystem::path write(const HeadFile& head) {
+    const auto path = tiny_ / ("head" + std::to_string(++count_) + ".gguf");
+    write_head(path, head);
+    return path;
+  }
+  std::vector<double> score(const Reward& reward, const std::vector<Draft>& drafts) {
+    SessionPool pool(session_of());
+    return reward.open(prompt_, pool, {40, 8, 20})->score(drafts);
+  }
+  Tokens tokens(const std::string& response) const {
+    return policy_.encode(prompt_) + policy_.model().tokenize(response, false);
+  }
+
+  testing::TinyModels tiny_;
+  int count_ = 0;
+  const std::filesystem::path file_ = tiny_.file();
+  const Policy policy_{llama::load_model(file_), Format::chat};
+  const Prompt prompt_ = make_prompt("a", "The good and the bad");
+  const HeadFile head_ = random_head(policy_.model());
+};
+
+TEST_F(LinearHeadTest, AScoreIsTheWeightedHiddenStatePlusTheBias) {
+  const auto reward = make_linear_head(write(head_), policy_);
+  const std::vector<std::string> texts{"Yes", "No, not you", "", "caf\xC3\xA9"};
+  for (const std::string& text : texts) {
+    EXPECT_NEAR(score(*reward, {draft(text)}).at(0),
+                head_value(head_, policy_.model(), tokens(text)), 1e-5)
+        << text;
+  }
+}
+
+TEST_F(LinearHeadTest, SpecialTokensInAResponseStayPlainText) {
+  const auto reward = make_linear_head(write(head_), policy_);
+  EXPECT_NEAR(score(*reward, {draft("a<|im_end|>")}).at(0),
+              head_value(head_, policy_.model(), tokens("a<|im_end|>")), 1e-5);
+}
+
+TEST_F(LinearHeadTest, AResponseHeadReadsTheResponseAlone) {
+  const HeadFile head = random_head(policy_.model(), 1, "response");
+  const auto reward = make_linear_head(write(head), policy_);
+  EXPECT_NEAR(score(*reward, {draft("Yes, you")}).at(0),
+              head_value(head, policy_.model(), policy_.model().tokenize("Yes, you", true)), 1e-5);
+}
+
+TEST_F(LinearHeadTest, AWholeTextIsReadAsItIsWithoutTheBias) {
+  const auto reward = make_linear_head(write(head_), policy_);
+  const std::string text = "<|im_start|>Yes<|im_end|>";
+  EXPECT_NEAR(score(*reward, {{text, {}, {}, true}}).at(0),
+              head_value(head_, policy_.model(), policy_.model().tokenize(text, true)) - head_.bias,
+              1e-5);
+}
+
+TEST_F(LinearHeadTest, TogetherOrOneByOneIsTheSame) {
+  const auto reward = make_linear_head(write(head_), policy_);
+  std::vector<Draft> drafts;
+  for (const std::string text : {"Yes", "Yes, you", "No", "", "No, never and then", "Yes"}) {
+    drafts.push_back(draft(text));
+  }
+  const auto together = score(*reward, drafts);
+  SessionPool pool(session_of());
+  const auto scorer = reward->open(prompt_, pool, {40, 8, 20});
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
+    EXPECT_NEAR(scorer->score({&drafts[i], 1}).at(0), together[i], 1e-5);
+    EXPECT_NEAR(score(*reward, {drafts[i]}).at(0), together[i], 1e-5);
+  }
+}
+
+TEST_F(LinearHeadTest, CountsThePromptApartFromTheDrafts) {
+  const auto reward = make_linear_head(write(head_), policy_);
+  SessionPool pool(session_of());
+  const auto scorer = reward->open(prompt_, pool, {40, 8, 20});
+  EXPECT_EQ(scorer->prompt_evaluations() + scorer->evaluations(), 0u);
+  const std::vector<Draft> drafts{draft("xyz"), draft("vwq")};
+  scorer->score(drafts);
+  EXPECT_EQ(scorer->prompt_evaluations(), policy_.encode(prompt_).size());
+  EXPECT_EQ(scorer->evaluations(), 6u);
+  scorer->score(drafts);
+  EXPECT_EQ(scorer->evaluations(), 6u);
+}
+
+TEST_F(LinearHeadTest, ReadsOnlyTheSameModelAdapterAndPrompt) {
+  const auto reward = make_linear_head(write(head_), policy_);
+  SessionPool pool(session_of());
+  const auto scorer = reward->open(prompt_, pool, {40, 8, 20});
+  const auto reads = [&](const Policy& policy, const Prompt& prompt) {
+    const auto session = policy.model().open_session(session_of(64, 4));
+    return scorer->reads(Stream(policy, *session, policy.encode(prompt)));
+  };
+  const auto model = policy_.shared_model();
+  EXPECT_TRUE(reads(policy_, prompt_));
+  EXPECT_TRUE(reads(Policy(llama::load_model(file_), Format::chat), prompt_));
+  EXPECT_FALSE(reads(policy_, make_prompt("a", "The bad")));
+  EXPECT_FALSE(reads(Policy(model, Format::chat, {}, "Be kind"), prompt_));
+  EXPECT_FALSE(reads(Policy(model, Format::raw), prompt_));
+  EXPECT_FALSE(reads(Policy(model, Format::chat, {"lora.gguf", 1.0, "", 1.0}), prompt_));
+  EXPECT_FALSE(reads(Policy(tiny_.load({.seed = 2}), Format::chat), prompt_));
+  const auto response = make_linear_head(write(random_head(*model, 1, "response")), policy_);
+  const auto session = model->open_session(session_of(64, 4));
+  EXPECT_FALSE(response->open(prompt_, pool, {40, 8, 20})
+                   ->reads(Stream(policy_, *session, policy_.encode(prompt_))));
+}
+
+TEST_F(LinearHeadTest, AHiddenStateOfThePolicyCostsNothingAndIsTheSameScore) {
+  const auto reward = make_linear_head(write(head_), policy_);
+  SessionPool pool(session_of());
+  const auto scorer = reward->open(prompt_, pool, {40, 8, 20});
+  std::vector<Draft> drafts{draft("Yes")};
+  drafts[0].hidden = testing::evaluate(policy_.model(), tokens("Yes")).hidden;
+  EXPECT_NEAR(scorer->score(drafts).at(0), head_value(head_, policy_.model(), tokens("Yes")), 1e-5);
+  EXPECT_EQ(scorer->evaluations() + scorer->prompt_evaluations(), 0u);
+  drafts.push_back(draft("No"));  // with and without one in a call
+  drafts.push_back(drafts[0]);
+  const auto mixed = scorer->score(drafts);
+  EXPECT_EQ(mixed[0], mixed[2]);
+  EXPECT_NEAR(mixed[1], head_value(head_, policy_.model(), tokens("No")), 1e-5);
+}
+
+TEST_F(LinearHeadTest, AnotherModelFileIsRefusedUnlessForced) {
+  const auto file = write(head_);
+  const Policy other(tiny_.load({.seed = 2}), Format::chat);
+  expect_error(ErrorKind::model,
+               {file.string(), policy_.model().name(), other.model().name(), "force=1"},
+               [&] { make_linear_head(file, other); });
+  EXPECT_NEAR(score(*make_linear_head(file, other, true), {draft("Yes")}).at(0),
+              head_value(head_, other.model(), tokens("Yes")), 1e-5);
+}
+
+TEST_F(LinearHeadTest, AnotherQuantisationOfItsModelIsRefusedUnlessForced) {
+  const auto path = tiny_ / "quantised.gguf";
+  llama::convert_model(file_, path, "q8_0");
+  const Policy quantised(llama::load_model(path), Format::chat);
+  const auto file = write(head_);
+  expect_error(ErrorKind::model, {"another model or quantisation", "quantised.gguf", "force=1"},
+               [&] { make_linear_head(file, quantised); });
+  const double gap = score(*make_linear_head(file, quantised, true), {draft("Yes")}).at(0) -
+                     head_value(head_, policy_.model(), tokens("Yes"));
+  EXPECT_NE(gap, 0.0);
+  EXPECT_LT(std::abs(gap), 1.0);
+}
+
+TEST_F(LinearHeadTest, AnotherWidthIsRefusedEvenWhenForced) {
+  const Policy wide(tiny_.load({.embedding = 64}), Format::chat);
+  for (const bool force : {false, true}) {
+    expect_error(ErrorKind::model, {"reads 32 hidden values", "has 64"},
+                 [&] { make_linear_head(write(head_), wide, force); });
+  }
+}
+
+TEST_F(LinearHeadTest, UnknownPoolingAndTextAreRefused) {
+  HeadFile head = head_;
+  head.pooling = "mean";
+  expect_error(ErrorKind::model, {"'mean'"}, [&] { make_linear_head(write(head), policy_); });
+  head = random_head(policy_.model(), 1, "prompt");
+  expect_error(ErrorKind::model, {"'prompt'"}, [&] { make_linear_head(write(head), policy_); });
+}
+
+TEST_F(LinearHeadTest, TheFingerprintFollowsWeightsBiasTextAndBase) {
+  const auto print = [&](const HeadFile& head) {
+    return make_linear_head(write(head), policy_, true)->info().fingerprint;
+  };
+  HeadFile bias = head_, text = head_, named = head_;
+  bias.bias += 1;
+  text.text = "response";
+  named.provenance = "elsewhere";
+  EXPECT_EQ(print(head_), print(named));
+  EXPECT_NE(print(head_), print(bias));
+  EXPECT_NE(print(head_), print(text));
+  EXPECT_NE(print(head_), print(random_head(policy_.model(), 2)));
+  const Policy other(tiny_.load({.seed = 2}), Format::chat);
+  EXPECT_NE(print(head_), make_linear_head(write(head_), other, true)->info().fingerprint);
+}
+
+}  // namespace
+}  // namespace tq

@@ -1,0 +1,235 @@
+#include "transferq/rollout/continuation.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "tests/policy/tiny_policy.hpp"
+#include "transferq/core/logspace.hpp"
+
+namespace tq {
+namespace {
+
+using testing::evaluate;
+using testing::expect_error;
+using testing::Tokens;
+using testing::operator+;
+
+// A session with a trunk, and what a continuation makes of it.
+struct Bed {
+  Bed(const Model& model, Tokens tokens, const SessionOptions& options)
+      : session(model.open_session(options)), prefix(std::move(tokens)) {
+    trunk = Branch::open(*session);
+    const Feed feed{trunk.id(), prefix};
+    session->forward({&feed, 1});
+    start = session->evaluations();
+  }
+  Expansion expand(const ContinuationOptions& options, const Tokens& candidates,
+                   std::size_t room = 100, bool hidden = false, std::stop_token stop = {}) {
+    const auto before = session->evaluations();
+    Expansion out = Continuation(options).expand({trunk, candidates, room, hidden, key, stop});
+    EXPECT_EQ(out.evaluations, session->evaluations() - before);
+    return out;
+  }
+
+  std::unique_ptr<Session> session;
+  Tokens prefix;
+  Branch trunk;
+  std::uint64_t start;
+  RandomKey key{.seed = 5, .prompt = 6, .step = 7};
+};
+
+Bed endless_bed() { return {*testing::endless(12), {1, 2, 3}, testing::session_of(1000, 100)}; }
+
+TEST(Continuation, CountsAreThoseOfItsHeader) {
+  const std::size_t k = 4;
+  const Tokens candidates{3, 1, 4, 5};
+  for (const std::size_t h : {1u, 2u, 5u}) {
+    for (const std::size_t n : {1u, 3u}) {
+      Bed bed = endless_bed();
+      const ContinuationOptions options{h, n, false, false};
+      EXPECT_EQ(bed.expand(options, candidates).evaluations, k + k * n * (h - 1));
+      EXPECT_EQ(bed.expand(options, candidates, 100, true).evaluations, k + k * n * h);
+      const ContinuationOptions greedy{h, n, true, false};  // one roll-out, whatever n
+      EXPECT_EQ(bed.expand(greedy, candidates).evaluations, k + k * (h - 1));
+      EXPECT_EQ(bed.expand(greedy, candidates, 100, true).evaluations, k + k * h);
+    }
+  }
+}
+
+TEST(Continuation, HorizonZeroEvaluatesTheCandidatesOnlyForTheirHiddenStates) {
+  Bed bed = endless_bed();
+  EXPECT_EQ(bed.expand({.horizon = 0}, {3, 1}).evaluations, 0u);
+  const Expansion e = bed.expand({.horizon = 0}, {3, 1}, 100, true);
+  EXPECT_EQ(e.evaluations, 2u);
+  EXPECT_EQ(e.rollouts.at(1).hidden, evaluate(bed.session->model(), {1, 2, 3, 1}).hidden);
+  EXPECT_TRUE(e.rollouts.at(1).tokens.empty());
+}
+
+TEST(Continuation, RollOutsComeByCandidateWithEqualWeights) {
+  Bed bed = endless_bed();
+  const Expansion e = bed.expand({.horizon = 3, .samples = 4}, {7, 2, 9});
+  ASSERT_EQ(e.rollouts.size(), 12u);
+  for (std::size_t i = 0; i < 12; ++i) {
+    EXPECT_EQ(e.rollouts[i].candidate, i / 4);
+    EXPECT_EQ(e.rollouts[i].weight, 0.25);
+    EXPECT_EQ(e.rollouts[i].tokens.size(), 3u);
+    EXPECT_TRUE(e.rollouts[i].hidden.empty());
+  }
+}
+
+TEST(Continuation, CandidatesBranchesAreHandedBackForCommitting) {
+  Bed bed = endless_bed();
+  const Tokens candidates{7, 2};
+  const Expansion e = bed.expand({.horizon = 3, .samples = 2}, candidates);
+  for (std::size_t c = 0; c < 2; ++c) {
+    const Tokens grown = bed.prefix + Tokens{candidates[c]};
+    EXPECT_EQ(bed.session->tokens(e.branches.at(c).id()), grown);
+    EXPECT_EQ(e.outputs.at(c).logits, evaluate(bed.session->model(), grown).logits);
+  }
+  EXPECT_EQ(bed.session->tokens(bed.trunk.id()), bed.prefix);
+  // Trunk and candidates; the roll-outs' branches are gone.
+  EXPECT_EQ(bed.session->capacity().free_branches, 97u);
+}
+
+TEST(Continuation, NoRollOutIsLongerThanTheRoomLeft) {
+  Bed bed = endless_bed();
+  const ContinuationOptions options{.horizon = 5};
+  EXPECT_EQ(bed.expand(options, {3}, 3).rollouts.at(0).tokens.size(), 2u);
+  EXPECT_EQ(bed.expand(options, {3}, 6).rollouts.at(0).tokens.size(), 5u);
+  const Expansion last = bed.expand(options, {3}, 1);
+  EXPECT_TRUE(last.rollouts.at(0).tokens.empty());
+  EXPECT_EQ(last.evaluations, 0u);
+  EXPECT_EQ(bed.expand(options, {3}, 1, true).evaluations, 1u);
+}
+
+TEST(Continuation, HiddenStatesAreThoseAfterTheLastTokenOfText) {
+  const auto model = testing::random_table(3, 8, 3, Token{2});
+  Bed bed(*model, {0, 1}, testing::session_of(500, 60));
+  std::size_t ended = 0;
+  const Expansion e = bed.expand({.horizon = 4, .samples = 8}, {0, 1}, 100, true);
+  for (const Rollout& r : e.rollouts) {
+    Tokens text = bed.prefix + Tokens{r.candidate == 0 ? 0 : 1} + r.tokens;
+    if (text.back() == 2) ++ended, text.pop_back();
+    EXPECT_EQ(r.hidden, evaluate(*model, text).hidden);
+  }
+  EXPECT_GT(ended, 0u);
+  EXPECT_LT(ended, 16u);
+}
+
+TEST(Continuation, ARollOutStopsWithTheTokenThatEndsTheText) {
+  const auto model = testing::random_table(3, 8, 3, Token{2});
+  Bed bed(*model, {0, 1}, testing::session_of(500, 60));
+  const Expansion e = bed.expand({.horizon = 6, .samples = 20}, {0});
+  std::uint64_t evaluations = 1;  // the candidate
+  for (const Rollout& r : e.rollouts) {
+    const auto end = std::find(r.tokens.begin(), r.tokens.end(), 2);
+    if (end != r.tokens.end()) {
+      EXPECT_EQ(end + 1, r.tokens.end());
+    } else {
+      EXPECT_EQ(r.tokens.size(), 6u);
+    }
+    evaluations += r.tokens.size() - 1;  // all but the last
+  }
+  EXPECT_EQ(e.evaluations, evaluations);
+}
+
+TEST(Continuation, ACandidateThatEndsTheTextIsNotRolledOut) {
+  const auto model = testing::random_table(3, 4, 1, Token{2});
+  Bed bed(*model, {0}, testing::session_of(500, 60));
+  const Expansion e = bed.expand({.horizon = 2, .samples = 3}, {2, 1}, 100, true);
+  EXPECT_FALSE(e.branches.at(0));
+  ASSERT_EQ(e.rollouts.size(), 4u);
+  EXPECT_EQ(e.rollouts[0].weight, 1.0);
+  EXPECT_TRUE(e.rollouts[0].tokens.empty());
+  EXPECT_TRUE(e.rollouts[0].hidden.empty());
+  const Expansion past = bed.expand({.horizon = 2, .samples = 3, .past_end = true}, {2, 1});
+  EXPECT_TRUE(past.branches.at(0));
+  EXPECT_EQ(past.rollouts.size(), 6u);
+}
+
+TEST(Continuation, GreedyTakesTheLikeliestTokenEachTime) {
+  testing::TinyModels tiny;
+  const auto model = tiny.load({.seed = 4});
+  const Tokens prompt = model->tokenize("The good and", true);
+  Bed bed(*model, prompt, testing::session_of(256, 20));
+  const Tokens candidates{100, 101, 102};
+  const Expansion e = bed.expand({.horizon = 8, .greedy = true}, candidates);
+  ASSERT_EQ(e.rollouts.size(), 3u);
+  for (const Rollout& r : e.rollouts) {
+    Tokens tokens = prompt + Tokens{candidates[r.candidate]};
+    for (const Token token : r.tokens) {
+      EXPECT_EQ(token, static_cast<Token>(argmax(evaluate(*model, tokens).logits)));
+      tokens.push_back(token);
+    }
+  }
+}
+
+// The tokens of each roll-out of candidate `c`.
+std::vector<Tokens> of(const Expansion& e, std::size_t c) {
+  std::vector<Tokens> out;
+  for (const Rollout& r : e.rollouts) {
+    if (r.candidate == c) out.push_back(r.tokens);
+  }
+  return out;
+}
+
+TEST(Continuation, DrawsDoNotDependOnWhatElseIsInTheBatch) {
+  const auto model = testing::random_table(4, 6, 2, Token{3});
+  Bed bed(*model, {0}, testing::session_of(2000, 100));
+  const Expansion all = bed.expand({.horizon = 4, .samples = 5}, {2, 0, 1});
+  const Expansion alone = bed.expand({.horizon = 4, .samples = 5}, {1});
+  EXPECT_EQ(of(all, 2), of(alone, 0));
+  const Expansion fewer = bed.expand({.horizon = 4, .samples = 3}, {1, 2});
+  EXPECT_EQ(of(fewer, 0), std::vector(of(alone, 0).begin(), of(alone, 0).begin() + 3));
+  bed.key.step = 8;
+  EXPECT_NE(of(bed.expand({.horizon = 4, .samples = 5}, {1}), 0), of(alone, 0));
+}
+
+TEST(Continuation, SamplesOfACandidateDiffer) {
+  Bed bed = endless_bed();
+  const auto drawn = of(bed.expand({.horizon = 4, .samples = 6}, {1}), 0);
+  EXPECT_EQ(std::set<Tokens>(drawn.begin(), drawn.end()).size(), 6u);
+}
+
+TEST(Continuation, WavesGiveTheSameRollOuts) {
+  const auto model = testing::random_table(4, 6, 2, Token{3});
+  Bed wide(*model, {0}, testing::session_of(2000, 100));
+  const ContinuationOptions options{.horizon = 4, .samples = 5};
+  const Expansion once = wide.expand(options, {2, 0, 1}, 100, true);
+  const auto expect_same = [&](const SessionOptions& narrow) {
+    Bed bed(*model, {0}, narrow);
+    const Expansion e = bed.expand(options, {2, 0, 1}, 100, true);
+    ASSERT_EQ(e.rollouts.size(), once.rollouts.size());
+    for (std::size_t i = 0; i < e.rollouts.size(); ++i) {
+      EXPECT_EQ(e.rollouts[i].candidate, once.rollouts[i].candidate);
+      EXPECT_EQ(e.rollouts[i].tokens, once.rollouts[i].tokens);
+      EXPECT_EQ(e.rollouts[i].hidden, once.rollouts[i].hidden);
+    }
+    EXPECT_EQ(e.evaluations, once.evaluations);
+  };
+  for (std::size_t branches = 5; branches < 20; ++branches) {  // trunk, candidates, one to grow
+    expect_same(testing::session_of(2000, branches));
+  }
+  for (std::size_t cells = 8; cells < 70; cells += 3) expect_same(testing::session_of(cells, 100));
+}
+
+TEST(Continuation, TooFewBranchesForTheCandidatesIsACapacityError) {
+  Bed bed(*testing::endless(12), {1}, testing::session_of(100, 3));
+  expect_error(ErrorKind::capacity, {"3 branches"},
+               [&] { bed.expand({.horizon = 2}, {1, 2, 3}); });
+  EXPECT_EQ(bed.session->capacity().free_branches, 2u);
+}
+
+TEST(Continuation, AStopRequestInterruptsAndLeavesNoBranchBehind) {
+  Bed bed = endless_bed();
+  std::stop_source stop;
+  stop.request_stop();
+  expect_error(ErrorKind::interrupted, {"interrupted"}, [&] {
+    bed.expand({.horizon = 2}, {1, 2}, 100, false, stop.get_token());
+  });
+  EXPECT_EQ(bed.session->capacity().free_branches, 99u);
+}
+
+}  // namespace
+}  // namespace tq
