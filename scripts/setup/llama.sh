@@ -8,6 +8,10 @@ llama_sha256=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
 # The ways to compile it, in the order in which they are tried. On some machines the processor lists
 # AMX and yet dies on its instructions.
 llama_variants="native no-amx portable"
+llama_flags="-DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DCMAKE_POSITION_INDEPENDENT_CODE=ON
+  -DCMAKE_INSTALL_LIBDIR=lib -DGGML_OPENMP=OFF -DLLAMA_CURL=OFF -DLLAMA_BUILD_COMMON=OFF
+  -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF
+  -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF"
 no_amx="-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
 
 llama_variant_says() {
@@ -23,7 +27,7 @@ llama_key() {
   local compilers cpu
   compilers=$("${CC:-cc}" --version 2> /dev/null | head -n 1)$("${CXX:-c++}" --version 2> /dev/null | head -n 1)
   cpu=$(grep -m 1 -E '^(flags|Features)' /proc/cpuinfo || uname -m)
-  echo "$llama_version-$1-$(echo "$compilers|$cpu|${CFLAGS:-}|${CXXFLAGS:-}|${TQ_LLAMA_CMAKE_ARGS:-}" |
+  echo "$llama_version-$1-$(echo "$compilers|$cpu|$llama_flags|${CFLAGS:-}|${CXXFLAGS:-}|${TQ_LLAMA_CMAKE_ARGS:-}" |
     sha256sum | cut -c 1-12)"
 }
 
@@ -46,11 +50,8 @@ compile_llama() {
   esac
   # shellcheck disable=SC2086
   CFLAGS="${CFLAGS:-} $extra" CXXFLAGS="${CXXFLAGS:-} $extra" logged cmake -G Ninja \
-    -S "$work/llama.cpp" -B "$build" -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF \
-    -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_INSTALL_PREFIX="$2" \
-    -DGGML_NATIVE=$native -DGGML_OPENMP=OFF -DLLAMA_CURL=OFF -DLLAMA_BUILD_COMMON=OFF \
-    -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
-    -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF ${TQ_LLAMA_CMAKE_ARGS:-} &&
+    -S "$work/llama.cpp" -B "$build" -DCMAKE_INSTALL_PREFIX="$2" -DGGML_NATIVE=$native \
+    $llama_flags ${TQ_LLAMA_CMAKE_ARGS:-} &&
     DESTDIR=$3 logged cmake --build "$build" --target install --parallel "$(nproc)"
 }
 

@@ -1,5 +1,6 @@
 """The command on the default model: the examples of `generate --help`, and answers with sense."""
 
+import json
 import unittest
 
 from help_test import examples
@@ -45,12 +46,19 @@ class RealTest(CommandTest):
         self.assertGreater(glad, sad + 1)
 
     def test_transfer_raises_the_reward(self):
-        args = ("Describe a rainy day.", "--reward", "head=sentiment", "--max-tokens", 12)
-        plain = self.row(*args)
-        tq = self.row(*args, "--decoder", "tq", "--top-k", 5, "--horizon", 8, "--alpha", 0.1)
-        self.assertGreater(tq["reward"], plain["reward"])
-        self.assertEqual(tq["evaluations"]["reward"], 0)  # reads the policy's own states
-        self.assertLessEqual(tq["evaluations"]["policy"] / tq["response_tokens"], 5 * 9 + 2)
+        prompts = self.write("prompts.jsonl", "".join(json.dumps({"prompt": text}) + "\n" for text in (
+            "Write one line about a terrible movie.", "Describe a boring meeting.",
+            "How was the weather?")))
+        args = ("generate", "--prompts", prompts, "--json", "--threads", 1, "--max-tokens", 12,
+                "--reward", "head=sentiment", "--decoder")
+        plain = self.assert_ok(self.tq(*args, "greedy")).rows()
+        tq = self.assert_ok(self.tq(*args, "tq", "--top-k", 5, "--horizon", 8, "--alpha",
+                                    0.1)).rows()
+        self.assertGreater(sum(row["reward"] for row in tq), sum(row["reward"] for row in plain))
+        for row in tq:
+            self.assertEqual(row["evaluations"]["reward"], 0)  # reads the policy's own states
+            spent = row["evaluations"]["policy"] / row["response_tokens"]
+            self.assertLessEqual(spent, 5 * (8 + 1) + 2)
 
     def test_a_head_for_another_quantisation(self):
         result = self.tq("generate", "Hi", "--threads", 1, "--model", "smollm2-f32", "--decoder",

@@ -1,6 +1,7 @@
 // What tests of decoders share: a setup in one line, a run of it, and rewards made for a test.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,9 +15,10 @@
 
 namespace tq::testing {
 
-inline Setup setup_of(const Policy& reference, const DecoderOptions& decoder,
+inline Setup setup_of(const Policy& reference, DecoderOptions decoder,
                       std::shared_ptr<const Reward> reward = nullptr, std::size_t max_tokens = 12,
                       std::optional<Policy> baseline = std::nullopt) {
+  decoder.top_k = std::min(decoder.top_k, reference.model().vocabulary());
   return {reference,
           std::move(baseline),
           std::move(reward),

@@ -24,7 +24,8 @@ std::size_t argmax(std::span<const float> x);
 // The indices of the k largest elements, largest first (all of them if k exceeds the size).
 std::vector<std::size_t> top_k(std::span<const double> x, std::size_t k);
 
-// The index drawn by u in [0, 1) from unnormalised log-weights, by inversion in index order.
+// The index drawn by u in [0, 1) from unnormalised log-weights, by inversion in index order. At
+// least one weight is above minus infinity.
 std::size_t sample(std::span<const double> log_weights, double u);
 
 }  // namespace tq

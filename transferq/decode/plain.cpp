@@ -27,7 +27,8 @@ Decoded PlainDecoder::decode(const DecodeTask& task, Evaluations&) const {
     const std::size_t token =
         choose_ == Choose::greedy ? likeliest : sample(logits, uniform(key));
     if (choose_ == Choose::greedy) {
-      kl -= log_softmax(task.reference.state().logits)[token];
+      const std::vector<double>& reference = task.reference.state().logits;
+      kl -= reference[token] - log_sum_exp(reference);
     } else if (!is_reference) {
       kl += kl_divergence(softmax(logits), log_softmax(task.reference.state().logits));
     }

@@ -18,6 +18,8 @@ class BranchTable {
  public:
   BranchTable(std::size_t branches, std::size_t cells);
   ~BranchTable();
+  BranchTable(const BranchTable&) = delete;
+  BranchTable& operator=(const BranchTable&) = delete;
 
   BranchId open();
   BranchId fork(BranchId branch);

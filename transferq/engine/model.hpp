@@ -35,7 +35,7 @@ struct SessionOptions {
   std::size_t branches = 64;  // reduced to what the engine can hold
   int threads = 0;            // 0 = one a core
   CacheType cache = CacheType::f16;
-  Adapter adapter;
+  Adapter adapter{};
 };
 
 class Model {

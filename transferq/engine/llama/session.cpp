@@ -141,6 +141,7 @@ void LlamaSession::evaluate(std::span<const Slot> slots, std::vector<Output>& ou
 
 std::vector<Output> LlamaSession::forward(std::span<const Feed> feeds) {
   table_->check(feeds, model_->vocabulary());
+  if (feeds.empty()) return {};
   std::vector<Output> outputs(feeds.size());
   std::vector<Slot> slots;
   batch_.n_tokens = 0;

@@ -1,0 +1,65 @@
+#include "transferq/eval/row.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace tq {
+namespace {
+
+using nlohmann::ordered_json;
+
+Generated some() {
+  Generated g;
+  g.decoded.tokens = {5, 6, 2};
+  g.decoded.text = "ab";
+  g.decoded.finish = Finish::stop;
+  g.decoded.reward = 1.5;
+  g.decoded.kl_to_reference = 0.25;
+  g.evaluations = {1, 2, 3, 4};
+  g.prompt_tokens = 9;
+  g.seconds = 0.5;
+  return g;
+}
+const RowInfo kInfo{"tq", 7, "s1"};
+
+TEST(Row, HasTheFieldsOfEveryRowInOrder) {
+  EXPECT_EQ(make_row(make_prompt("p", "Hi"), some(), kInfo, {}).dump(),
+            R"({"id":"p","prompt":"Hi","response":"ab","prompt_tokens":9,"response_tokens":3,)"
+            R"("decoder":"tq","seed":7,"finish_reason":"stop","reward":1.5,"kl_to_reference":0.25,)"
+            R"("kl_kind":"exact","evaluations":{"policy":1,"reference":2,"reward":3,"prompt":4},)"
+            R"("seconds":0.5,"settings":"s1"})");
+}
+
+TEST(Row, SaysWhatWasCutAndWhatIsOnlyABound) {
+  Generated g = some();
+  g.decoded.finish = Finish::length;
+  g.decoded.kl_kind = KlKind::bound;
+  g.decoded.reward.reset();
+  const auto row = make_row(make_prompt("p", "Hi"), g, kInfo, {});
+  EXPECT_EQ(row["finish_reason"], "length");
+  EXPECT_EQ(row["kl_kind"], "bound");
+  EXPECT_TRUE(row["reward"].is_null());
+}
+
+TEST(Row, AConversationIsKeptWithItsLastMessageAsThePrompt) {
+  const Prompt prompt{"p", {{"system", "S"}, {"user", "U"}}};
+  const auto row = make_row(prompt, some(), kInfo, {});
+  EXPECT_EQ(row["prompt"], "U");
+  EXPECT_EQ(row["messages"],
+            ordered_json::parse(
+                R"([{"role":"system","content":"S"},{"role":"user","content":"U"}])"));
+}
+
+TEST(Row, StepsCarryTheirCandidates) {
+  const std::vector<Step> steps{{{{5, "a", -0.5, 2.0, 0.75}, {6, "\xC3", -1.5, 1.0, 0.25}},
+                                 1, 6, "\xC3", 5}};
+  const auto row = make_row(make_prompt("p", "Hi"), some(), kInfo, steps);
+  EXPECT_EQ(row["steps"].dump(),
+            "[{\"candidates\":[{\"token\":5,\"text\":\"a\",\"logprob\":-0.5,\"value\":2.0,"
+            "\"probability\":0.75},{\"token\":6,\"text\":\"\xEF\xBF\xBD\",\"logprob\":-1.5,"
+            "\"value\":1.0,\"probability\":0.25}],\"chosen\":6}]");
+}
+
+}  // namespace
+}  // namespace tq
