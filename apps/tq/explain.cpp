@@ -30,15 +30,17 @@ std::string quoted(const std::string& text) {
 std::string explain_step(const Step& step, std::size_t number, bool colour) {
   if (step.candidates.empty()) return fmt::format("{:4} {}\n", number, quoted(step.text));
   const CandidateView& chosen = step.candidates[step.chosen];
-  std::string out = fmt::format("{:4} {}", number, styled(quoted(chosen.text), Style::bold, colour));
-  const auto own = std::find_if(step.candidates.begin(), step.candidates.end(),
-                                [&](const CandidateView& c) { return c.token == step.plain_choice; });
+  std::string out =
+      fmt::format("{:4} {}", number, styled(quoted(chosen.text), Style::bold, colour));
+  const auto own =
+      std::find_if(step.candidates.begin(), step.candidates.end(),
+                   [&](const CandidateView& c) { return c.token == step.plain_choice; });
   if (chosen.token != step.plain_choice && own != step.candidates.end()) {
     out += styled(fmt::format("  instead of {}", quoted(own->text)), Style::yellow, colour);
   }
-  out += styled(fmt::format("\n       {:<20} {:>9} {:>9} {:>9}\n", "candidate", "value", "model",
-                            "decoder"),
-                Style::dim, colour);
+  out += styled(
+      fmt::format("\n       {:<20} {:>9} {:>9} {:>9}\n", "candidate", "value", "model", "decoder"),
+      Style::dim, colour);
   std::vector<std::size_t> order(step.candidates.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {

@@ -57,10 +57,10 @@ HeadFile import_head(const FitFlags& f, const Model& model) {
                                               f.from_json));
   }
   if (head.weights.size() != model.hidden_size()) {
-    throw Error(ErrorKind::model, fmt::format("{} has {} weights, but {} has {} hidden values; name "
-                                              "the model it was fitted on with --model",
-                                              f.from_json, head.weights.size(), model.name(),
-                                              model.hidden_size()));
+    throw Error(ErrorKind::model,
+                fmt::format("{} has {} weights, but {} has {} hidden values; name "
+                            "the model it was fitted on with --model",
+                            f.from_json, head.weights.size(), model.name(), model.hidden_size()));
   }
   head.name = f.name.empty() ? std::filesystem::path(f.out).stem().string() : f.name;
   head.base_name = model.name();
@@ -78,9 +78,10 @@ void add_fit(CLI::App& app) {
   command->add_option("--from-json", flags->from_json, "Weights and bias fitted elsewhere")
       ->option_text("FILE.json")
       ->required();
-  command->add_option("--model", flags->model,
-                      "The model whose hidden state it reads: a name or a GGUF file. The head works "
-                      "with this file alone, not with another quantisation of it")
+  command
+      ->add_option("--model", flags->model,
+                   "The model whose hidden state it reads: a name or a GGUF file. The head works "
+                   "with this file alone, not with another quantisation of it")
       ->option_text("MODEL [smollm2]");
   command->add_option("--out", flags->out, "The head")->option_text("FILE.gguf")->required();
   command->add_option("--name", flags->name, "What it rewards")->option_text("NAME [from --out]");

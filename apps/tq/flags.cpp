@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <thread>
 
@@ -48,24 +49,27 @@ std::string describe(const Policy& policy) {
 
 const CLI::Validator& count() {
   // Products of three such counts still fit 64 bits.
-  static const CLI::Validator check(
-      [](std::string& text) { return check_whole(text, 2'000'000); }, "");
+  static const CLI::Validator check([](std::string& text) { return check_whole(text, 2'000'000); },
+                                    "");
   return check;
 }
 
 void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   DecoderOptions& d = f.decoder;
-  command.add_option("--model", f.model,
-                     "The reference: a name from `tq models` or a GGUF file; more behind commas: "
-                     "system=TEXT, lora=FILE, lora-scale=X, control=FILE, control-scale=X")
+  command
+      .add_option("--model", f.model,
+                  "The reference: a name from `tq models` or a GGUF file; more behind commas: "
+                  "system=TEXT, lora=FILE, lora-scale=X, control=FILE, control-scale=X")
       ->option_text("LIST [smollm2]");
-  command.add_option("--baseline", f.baseline,
-                     "The aligned policy that rolls out, written like --model; without a name it "
-                     "is the same model (system=Be kind). Default: the reference itself")
+  command
+      .add_option("--baseline", f.baseline,
+                  "The aligned policy that rolls out, written like --model; without a name it "
+                  "is the same model (system=Be kind). Default: the reference itself")
       ->option_text("LIST");
-  command.add_option("--reward", f.reward,
-                     "What to work towards: head=NAME|FILE[,model=M], length=WORDS, "
-                     "regex=PATTERN[,cap=N], words=A B[,avoid=C D][,cap=N]")
+  command
+      .add_option("--reward", f.reward,
+                  "What to work towards: head=NAME|FILE[,model=M], length=WORDS, "
+                  "regex=PATTERN[,cap=N], words=A B[,avoid=C D][,cap=N]")
       ->option_text("LIST");
   command.add_option("--decoder", d.name, "How tokens are chosen")
       ->option_text(fmt::format("{} [greedy]", fmt::join(decoder_names(), "|")));
@@ -78,16 +82,19 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
                      {{"sample", Choose::sample}, {"greedy", Choose::greedy}},
                      "Draw from the re-weighted distribution, or take its likeliest token "
                      "(default: sample)");
-  command.add_option("--alpha", d.alpha,
-                     "Decoding temperature on values, above 0: small follows the reward, large "
-                     "stays near the proposal, inf is the proposal itself")
+  command
+      .add_option("--alpha", d.alpha,
+                  "Decoding temperature on values, above 0: small follows the reward, large "
+                  "stays near the proposal, inf is the proposal itself")
       ->option_text("NUMBER [1]");
-  command.add_option("--top-k", d.top_k, "Candidate tokens a step")->option_text("N [10]")
+  command.add_option("--top-k", d.top_k, "Candidate tokens a step")
+      ->option_text("N [10]")
       ->check(count());
   command.add_option("--horizon", d.horizon, "Tokens of a roll-out behind its candidate")
       ->option_text("N [20]")
       ->check(count());
-  command.add_option("--rollouts", d.rollouts, "Roll-outs a candidate")->option_text("N [1]")
+  command.add_option("--rollouts", d.rollouts, "Roll-outs a candidate")
+      ->option_text("N [1]")
       ->check(count());
   add_choice<bool>(command, "--rollout-choose", d.greedy_rollouts,
                    {{"sample", false}, {"greedy", true}},
@@ -98,11 +105,13 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   command.add_option("--max-tokens", f.max_tokens, "Longest response, in tokens")
       ->option_text("N [128]")
       ->check(count());
-  command.add_option("--format", f.format,
-                     "chat: the model's chat template; raw: the text as it is, special tokens "
-                     "parsed (official is always raw)")
+  command
+      .add_option("--format", f.format,
+                  "chat: the model's chat template; raw: the text as it is, special tokens "
+                  "parsed (official is always raw)")
       ->option_text("chat|raw [chat]");
-  command.add_option("--seed", f.seed, "Seed of all draws")->option_text("N [0]")
+  command.add_option("--seed", f.seed, "Seed of all draws")
+      ->option_text("N [0]")
       ->check(CLI::Validator([](std::string& text) { return check_whole(text, ~0ULL); }, ""));
   command.add_option("--threads", f.threads, "Threads, at most one a core")
       ->option_text("N [all cores]")
@@ -113,7 +122,8 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
       ->option_text("N [as needed]")
       ->check(count());
   command.add_option("--cache", f.cache, "Precision of the memory")->option_text("f16|f32 [f16]");
-  command.add_option("--setup", f.setup, "Read these flags from a TOML file; the command line wins")
+  command
+      .add_option("--setup", f.setup, "Read these flags from a TOML file; the command line wins")
       ->option_text("FILE");
 }
 
@@ -141,8 +151,7 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
     const std::string same_model = f.model.substr(0, f.model.find(','));
     baseline = models.policy(f.baseline, "--baseline", format, same_model);
   }
-  std::shared_ptr<const Decoder> decoder =
-      make_decoder(f.decoder, reference.model().vocabulary());
+  std::shared_ptr<const Decoder> decoder = make_decoder(f.decoder, reference.model().vocabulary());
   std::shared_ptr<const Reward> reward;
   if (!f.reward.empty()) {
     const Policy& roller = baseline ? *baseline : reference;
@@ -151,18 +160,20 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
 
   SessionOptions session;
   session.cells = f.context;
-  session.threads = f.threads > 0 ? f.threads : static_cast<int>(std::thread::hardware_concurrency());
+  // More threads than cores would wait for each other.
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  session.threads = f.threads > 0 ? std::min(f.threads, cores) : cores;
   session.cache = f.cache == "f32" ? CacheType::f32 : CacheType::f16;
 
   const DecoderOptions& d = f.decoder;
-  const std::string settings = fmt::format(
-      "{}|{}|{}|{} {} {} {} {} {} {} {} {} {}|{} {} {} {}", describe(reference),
-      baseline ? describe(*baseline) : "", reward ? reward->info().fingerprint : "", d.name,
-      f.transfer, static_cast<int>(d.proposal), static_cast<int>(d.choose), d.alpha, d.top_k,
-      d.horizon, d.rollouts, d.greedy_rollouts, d.samples, f.max_tokens, f.seed, f.cache,
-      f.context);
-  Setup setup{std::move(reference), std::move(baseline), std::move(reward), std::move(decoder),
-              f.max_tokens,         f.seed};
+  const std::string settings =
+      fmt::format("{}|{}|{}|{} {} {} {} {} {} {} {} {} {}|{} {} {} {}", describe(reference),
+                  baseline ? describe(*baseline) : "", reward ? reward->info().fingerprint : "",
+                  d.name, f.transfer, static_cast<int>(d.proposal), static_cast<int>(d.choose),
+                  d.alpha, d.top_k, d.horizon, d.rollouts, d.greedy_rollouts, d.samples,
+                  f.max_tokens, f.seed, f.cache, f.context);
+  Setup setup{std::move(reference), std::move(baseline), std::move(reward),
+              std::move(decoder),   f.max_tokens,        f.seed};
   return {std::move(setup), std::move(session), sha256(settings).substr(0, 16)};
 }
 

@@ -40,7 +40,8 @@ constexpr const char* kExamples =
     "      plain decoding with the default model\n"
     "  tq generate \"Describe a rainy day.\" --decoder tq --reward head=sentiment --explain\n"
     "      Transfer Q* towards positive sentiment, each step explained\n"
-    "  tq generate \"Give advice.\" --decoder tq --baseline \"system=Be brief\" --reward length=20\n"
+    "  tq generate \"Give advice.\" --decoder tq --baseline \"system=Be brief\" --reward "
+    "length=20\n"
     "      roll-outs by the same model under a system prompt\n"
     "  tq generate --prompts prompts.jsonl --out results.jsonl --decoder best-of --samples 8 "
     "--reward head=sentiment\n"
@@ -54,8 +55,9 @@ std::vector<Prompt> load_prompts(const GenerateFlags& f) {
   std::string text = f.prompt;
   if (text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
   if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
-    throw Error(ErrorKind::usage, "the prompt is empty; write it in quotes behind `tq generate`, or "
-                                  "give --prompts FILE");
+    throw Error(ErrorKind::usage,
+                "the prompt is empty; write it in quotes behind `tq generate`, or "
+                "give --prompts FILE");
   }
   if (const std::size_t at = invalid_utf8(text); at != std::string::npos) {
     throw Error(ErrorKind::input, fmt::format("the prompt is not valid UTF-8 at byte {}", at + 1));
@@ -69,11 +71,11 @@ std::string summary(const Generated& g) {
   const auto sum = static_cast<double>(e.policy + e.reference + e.reward);
   std::string out;
   if (g.decoded.reward) out += fmt::format("reward {:.3f} | ", *g.decoded.reward);
-  return out + fmt::format("KL {}{:.3f} | {} tokens | {:.1f} evaluations a token, {} for prompts | "
-                           "{:.2f} s, {:.3f} s a token\n",
-                           g.decoded.kl_kind == KlKind::bound ? "at most " : "",
-                           g.decoded.kl_to_reference, g.decoded.tokens.size(), sum / n, e.prompt,
-                           g.seconds, g.seconds / n);
+  return out + fmt::format(
+                   "KL {}{:.3f} | {} tokens | {:.1f} evaluations a token, {} for prompts | "
+                   "{:.2f} s, {:.3f} s a token\n",
+                   g.decoded.kl_kind == KlKind::bound ? "at most " : "", g.decoded.kl_to_reference,
+                   g.decoded.tokens.size(), sum / n, e.prompt, g.seconds, g.seconds / n);
 }
 
 // Prints whole characters as soon as their last byte is there.
@@ -100,9 +102,8 @@ class Changes {
   // Whether the step's token is such a one.
   bool add(const Step& step) {
     ++steps_;
-    const auto own = std::find_if(step.candidates.begin(), step.candidates.end(), [&](const auto& c) {
-      return c.token == step.plain_choice;
-    });
+    const auto own = std::find_if(step.candidates.begin(), step.candidates.end(),
+                                  [&](const auto& c) { return c.token == step.plain_choice; });
     if (own == step.candidates.end() || step.token == step.plain_choice) return false;
     ++changed_;
     list_ += fmt::format("{}{} for {}", list_.empty() ? "" : ", ",
@@ -111,7 +112,8 @@ class Changes {
   }
   std::string text() const {
     if (changed_ == 0) return "";
-    return fmt::format("{} of {} tokens are not the model's own choice: {}\n", changed_, steps_, list_);
+    return fmt::format("{} of {} tokens are not the model's own choice: {}\n", changed_, steps_,
+                       list_);
   }
 
  private:
@@ -171,11 +173,11 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
           if (f.explain) steps.push_back(step);
         });
       } catch (const Error& e) {
-        if (e.kind() == ErrorKind::interrupted) throw;
+        if (e.kind() == ErrorKind::interrupted) return;  // told once, when all have stopped
         throw Error(e.kind(), fmt::format("prompt '{}': {}", prompt.id, e.what()));
       }
-      const auto row = make_row(
-          prompt, g, {f.decoding.decoder.name, f.decoding.seed, run.settings}, steps);
+      const auto row =
+          make_row(prompt, g, {f.decoding.decoder.name, f.decoding.seed, run.settings}, steps);
       const std::lock_guard lock(output);
       if (results) {
         results->append(prompt.id, row.dump());
@@ -187,7 +189,14 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
       progress.advance();
     };
   });
-  check_stop(stop);
+  if (stop.stop_requested()) {
+    throw Error(ErrorKind::interrupted,
+                results
+                    ? fmt::format("interrupted; the finished rows are in {}, and the same command "
+                                  "goes on from there",
+                                  f.out)
+                    : "interrupted");
+  }
 }
 
 void run_generate(CLI::App& command, GenerateFlags& f) {
@@ -209,11 +218,13 @@ void add_generate(CLI::App& app) {
   auto flags = std::make_shared<GenerateFlags>();
   CLI::App* command = app.add_subcommand("generate", "Answer a prompt, or a file of prompts");
   command->add_option("prompt", flags->prompt, "The prompt, in quotes; - reads standard input");
-  command->add_option("--prompts", flags->prompts,
-                      "A file with one {\"id\", \"prompt\"} or {\"id\", \"messages\"} a line")
+  command
+      ->add_option("--prompts", flags->prompts,
+                   "A file with one {\"id\", \"prompt\"} or {\"id\", \"messages\"} a line")
       ->option_text("FILE.jsonl");
-  command->add_option("--out", flags->out,
-                      "Append rows to this file; finished ids are skipped when it is there already")
+  command
+      ->add_option("--out", flags->out,
+                   "Append rows to this file; finished ids are skipped when it is there already")
       ->option_text("FILE.jsonl");
   command->add_flag("--json", flags->json, "Print rows of JSON instead of text");
   command->add_flag("--explain", flags->explain,

@@ -2,6 +2,7 @@
 // Standard output holds results alone; errors are one line on standard error.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <iostream>
 
@@ -13,7 +14,8 @@
 
 namespace {
 
-int fail(const std::string& message, int code) {
+int fail(std::string message, int code) {
+  std::replace(message.begin(), message.end(), '\n', ' ');  // a line, whatever it quotes
   fmt::print(stderr, "tq: {}\n", message);
   return code;
 }
@@ -52,10 +54,12 @@ std::string unknown(const CLI::App& app, const std::vector<std::string>& extras)
 int main(int argc, char** argv) {
   CLI::App app("Decode-time alignment of language models by Transfer Q*");
   app.name("tq");
-  app.set_version_flag("--version", fmt::format("tq {} ({})", TQ_VERSION, tq::llama::engine_version()));
-  app.footer("`tq COMMAND --help` explains a command and gives examples.\n"
-             "Begin with: tq generate \"Describe a rainy day.\" --decoder tq "
-             "--reward head=sentiment --explain\n");
+  app.set_version_flag("--version",
+                       fmt::format("tq {} ({})", TQ_VERSION, tq::llama::engine_version()));
+  app.footer(
+      "`tq COMMAND --help` explains a command and gives examples.\n"
+      "Begin with: tq generate \"Describe a rainy day.\" --decoder tq "
+      "--reward head=sentiment --explain\n");
   tq::app::add_generate(app);
   tq::app::add_fit(app);
   tq::app::add_models(app);

@@ -55,8 +55,8 @@ std::string table(const std::vector<Row>& rows) {
         row.present ? std::filesystem::file_size(row.path) : row.entry.bytes;
     out += fmt::format("  {:<14} {:<10} {:>8}  {}\n", row.entry.name, row.state,
                        bytes == 0 ? "-" : fmt::format("{} MB", bytes / 1000000), row.entry.license);
-    out += fmt::format("  {:<14} {}\n", "", row.present ? row.path.string()
-                                                       : fmt::format("from: {}", row.entry.source));
+    out += fmt::format("  {:<14} {}\n", "",
+                       row.present ? row.path.string() : fmt::format("from: {}", row.entry.source));
     if (!row.entry.sha256.empty()) {
       out += fmt::format("  {:<14} sha256 {}\n", "", row.entry.sha256);
     }
@@ -69,9 +69,8 @@ std::string table(const std::vector<Row>& rows) {
 }
 
 nlohmann::ordered_json json_of(const Row& row) {
-  return {{"name", row.entry.name},       {"present", row.present},
-          {"state", row.state},           {"path", row.path.string()},
-          {"bytes", row.entry.bytes},     {"sha256", row.entry.sha256},
+  return {{"name", row.entry.name},       {"present", row.present},    {"state", row.state},
+          {"path", row.path.string()},    {"bytes", row.entry.bytes},  {"sha256", row.entry.sha256},
           {"license", row.entry.license}, {"source", row.entry.source}};
 }
 
@@ -85,9 +84,10 @@ void make(const std::string& name) {
     print(out.string() + "\n");
     return;
   }
-  throw Error(ErrorKind::usage, fmt::format("'{}' is no conversion that tq knows; `tq models` lists "
-                                            "them",
-                                            name));
+  throw Error(ErrorKind::usage,
+              fmt::format("'{}' is no conversion that tq knows; `tq models` lists "
+                          "them",
+                          name));
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #include "setup_file.hpp"
 
 #include <fmt/format.h>
+#include <toml++/toml.h>
 
 #include <filesystem>
 #include <sstream>
-#include <toml++/toml.h>
 #include <vector>
 
 #include "transferq/core/error.hpp"
@@ -26,9 +26,10 @@ std::string scalar(const toml::node& node, const std::string& key) {
     }
     return out.str();
   }
-  throw Error(ErrorKind::usage, fmt::format("setup key '{}' must be a text, a number, true or false, "
-                                            "or a table of those",
-                                            key));
+  throw Error(ErrorKind::usage,
+              fmt::format("setup key '{}' must be a text, a number, true or false, "
+                          "or a table of those",
+                          key));
 }
 
 // {name = "smollm2", system = "Be kind"} as smollm2,system=Be kind.
@@ -54,8 +55,8 @@ void apply_setup_file(CLI::App& command, const std::string& path) {
     }
     table = toml::parse_file(path);
   } catch (const toml::parse_error& e) {
-    throw Error(ErrorKind::usage, fmt::format("{} line {}: {}", path, e.source().begin.line,
-                                              e.description()));
+    throw Error(ErrorKind::usage,
+                fmt::format("{} line {}: {}", path, e.source().begin.line, e.description()));
   }
   std::vector<std::string> names;
   for (const CLI::Option* option : command.get_options()) {
@@ -81,8 +82,8 @@ void apply_setup_file(CLI::App& command, const std::string& path) {
       option->add_result(text);
       option->run_callback();
     } catch (const CLI::Error& e) {
-      throw Error(ErrorKind::usage, fmt::format("{} line {}: {}", path, value.source().begin.line,
-                                                e.what()));
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} line {}: {}", path, value.source().begin.line, e.what()));
     }
   }
 }

@@ -33,13 +33,16 @@ std::string styled(std::string_view text, Style style, bool colour) {
 
 void print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw Error(ErrorKind::io, fmt::format("can't write to standard output: {}",
-                                           std::strerror(errno)));
+    throw Error(ErrorKind::io,
+                fmt::format("can't write to standard output: {}", std::strerror(errno)));
   }
 }
 
 Progress::Progress(std::size_t total, std::size_t done)
-    : total_(total), done_(done), first_(done), shown_(::isatty(STDERR_FILENO) != 0),
+    : total_(total),
+      done_(done),
+      first_(done),
+      shown_(::isatty(STDERR_FILENO) != 0),
       start_(now()) {
   draw();
 }

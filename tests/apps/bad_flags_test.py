@@ -54,6 +54,10 @@ class NumbersTest(TinyTest):
                      "--context", "--together"):
             self.refuses(flag, "-1", flag)
 
+    def test_more_threads_than_cores_are_not_used(self):
+        # They would wait for each other: this would take minutes.
+        self.assertEqual(self.row("Hi", "--max-tokens", 3, threads=500)["response_tokens"], 3)
+
     def test_a_flag_without_its_value_or_given_twice(self):
         self.assert_fails(self.generate("Hi", "--alpha"), 2, "--alpha")
         self.assert_fails(self.generate("Hi", "--alpha", 1, "--alpha", 2), 2, "--alpha")
@@ -65,6 +69,11 @@ class NamesTest(TinyTest):
                           "did you mean 'greedy'", "best-of", "official")
         self.assert_fails(self.generate("Hi", "--decoder", "bestof"), 2, "did you mean 'best-of'")
         self.assert_fails(self.generate("Hi", "--decoder", ""), 2, "there are args, best-of")
+
+    def test_what_is_quoted_keeps_to_its_line(self):
+        self.assert_fails(self.generate("Hi", "--decoder", "a\nb"), 2, "'a b'")
+        self.assert_fails(self.generate("Hi", model="no\nsuch.gguf"), 1, "no such.gguf")
+        self.assert_fails(self.generate("Hi", "--no\nflag"), 2, "--no")
 
     def test_unknown_flag(self):
         for wrong, right in (("--decodr", "--decoder"), ("--topk", "--top-k"),

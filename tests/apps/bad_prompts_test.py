@@ -26,14 +26,15 @@ class OnePromptTest(TinyTest):
     def test_longer_than_the_context_asked_for(self):
         prompt = "word " * 30
         self.assert_fails(self.generate(prompt, "--context", 64, "--max-tokens", 4), 1,
-                          "prompt", "context of 64", "shorten", "--context")
+                          "prompt", "context of 64",
+                          "shorten the prompt, lower --max-tokens or raise --context")
         self.assert_ok(self.generate("Hi", "--context", 64, "--max-tokens", 4))
 
     def test_longer_than_the_models_context(self):
         for more in ((), ("--context", "4096")):
             result = self.generate("word " * 200, "--max-tokens", 4, *more)
-            self.assert_fails(result, 1, "prompt", "context of 256", "shorten")
-            self.assertNotIn("raise --context", result.err)
+            self.assert_fails(result, 1, "prompt", "context of 256",
+                              "shorten the prompt or lower --max-tokens\n")
 
     def test_response_longer_than_the_context(self):
         self.assert_fails(self.generate("Hi", "--max-tokens", 300), 1, "300", "context of 256",

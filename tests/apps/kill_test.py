@@ -1,4 +1,4 @@
-"""kill -9 at random moments, again and again: no row is lost or doubled, each is as it should be."""
+"""kill -9 at random moments, again and again: no row is lost, doubled or different."""
 
 import random
 import signal

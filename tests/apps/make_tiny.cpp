@@ -4,7 +4,6 @@
 //   make_tiny lora|control OUT.gguf [--seed N] [--scale X]      for `model` with its defaults
 //   make_tiny convert IN.gguf OUT.gguf TYPE
 #include <CLI/CLI.hpp>
-
 #include <iostream>
 #include <string>
 
@@ -38,8 +37,8 @@ int main(int argc, char** argv) {
     make_adapter->add_option("--seed", adapter.seed);
     make_adapter->add_option("--scale", adapter.scale);
     make_adapter->callback([&, kind] {
-      const auto write = kind == "lora" ? tq::llama::write_tiny_lora
-                                        : tq::llama::write_tiny_control_vector;
+      const auto write =
+          kind == "lora" ? tq::llama::write_tiny_lora : tq::llama::write_tiny_control_vector;
       write(out, {}, adapter);
     });
   }

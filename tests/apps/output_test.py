@@ -65,7 +65,8 @@ class OutTest(TinyTest):
         lora = self.make("lora", "lora.gguf")
         reward = ("--reward", "length=5")
         for args in (("--seed", 1), reward, ("--cache", "f32"), ("--format", "raw"),
-                     ("--model", f"{self.model},system=x"), ("--model", f"{self.model},lora={lora}"),
+                     ("--model", f"{self.model},system=x"),
+                     ("--model", f"{self.model},lora={lora}"),
                      ("--baseline", "system=x"), ("--context", 200)):
             with self.subTest(args=args):
                 model = args[1] if args[0] == "--model" else None

@@ -133,7 +133,8 @@ class SeedTest(TinyTest):
                 self.assertNotEqual(rows[0]["response"], rows[2]["response"])
 
     def test_each_prompt_draws_for_itself(self):
-        path = self.write("same.jsonl", '{"id": "a", "prompt": "Hi"}\n{"id": "b", "prompt": "Hi"}\n')
+        path = self.write("same.jsonl", '{"id": "a", "prompt": "Hi"}\n'
+                                        '{"id": "b", "prompt": "Hi"}\n')
         result = self.generate("--prompts", path, "--json", "--decoder", "sample")
         first, second = self.assert_ok(result).rows()
         self.assertNotEqual(first["response"], second["response"])

@@ -46,9 +46,10 @@ class RealTest(CommandTest):
         self.assertGreater(glad, sad + 1)
 
     def test_transfer_raises_the_reward(self):
-        prompts = self.write("prompts.jsonl", "".join(json.dumps({"prompt": text}) + "\n" for text in (
-            "Write one line about a terrible movie.", "Describe a boring meeting.",
-            "How was the weather?")))
+        texts = ("Write one line about a terrible movie.", "Describe a boring meeting.",
+                 "How was the weather?")
+        prompts = self.write("prompts.jsonl",
+                             "".join(json.dumps({"prompt": text}) + "\n" for text in texts))
         args = ("generate", "--prompts", prompts, "--json", "--threads", 1, "--max-tokens", 12,
                 "--reward", "head=sentiment", "--decoder")
         plain = self.assert_ok(self.tq(*args, "greedy")).rows()

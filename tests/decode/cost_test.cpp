@@ -6,8 +6,8 @@
 namespace tq {
 namespace {
 
+using testing::Answer;
 using testing::run;
-using testing::Run;
 using testing::setup_of;
 
 constexpr std::size_t kTop = 10, kHorizon = 20;
@@ -27,10 +27,9 @@ class CostTest : public ::testing::Test {
   const testing::TemporaryFolder folder_;
   // A model that never ends a text and whose texts tokenise back: costs are exact.
   const Policy endless_{testing::endless(12), Format::raw};
-  const Policy other_endless_{
-      std::make_shared<tabular::TabularModel>(
-          12, tabular::Table{{{}, std::vector<double>(12, 1.0 / 12)}}),
-      Format::raw};
+  const Policy other_endless_{std::make_shared<tabular::TabularModel>(
+                                  12, tabular::Table{{{}, std::vector<double>(12, 1.0 / 12)}}),
+                              Format::raw};
 };
 
 // Evaluations of the proposal for `tokens` tokens, the last of which leave less room for roll-outs.
@@ -52,7 +51,7 @@ TEST_F(CostTest, WithARewardModelOfItsOwnTheCostIsTheRollOutsTwice) {
   constexpr std::size_t kTokens = 30;
   const auto setup = setup_of(endless_, options("tq"), reward, kTokens);
   for (const std::size_t length : {3u, 300u}) {
-    const Run out = run(setup, make_prompt("a", numbers(length)));
+    const Answer out = run(setup, make_prompt("a", numbers(length)));
     ASSERT_EQ(out.decoded.tokens.size(), kTokens);
     EXPECT_EQ(out.prompt_tokens, length);
     EXPECT_EQ(out.evaluations.policy, rolled(kTokens, false));
@@ -69,7 +68,7 @@ TEST_F(CostTest, ARewardOnThePolicysOwnSessionCostsNothing) {
   constexpr std::size_t kTokens = 30;
   const auto setup = setup_of(endless_, options("tq"), reward, kTokens);
   for (const std::size_t length : {3u, 300u}) {
-    const Run out = run(setup, make_prompt("a", numbers(length)));
+    const Answer out = run(setup, make_prompt("a", numbers(length)));
     ASSERT_EQ(out.decoded.tokens.size(), kTokens);
     EXPECT_EQ(out.evaluations.policy, rolled(kTokens, true));
     EXPECT_LE(out.evaluations.policy, kTokens * kTop * (kHorizon + 1));
@@ -82,18 +81,18 @@ TEST_F(CostTest, ArgsCostsTheCandidatesAlone) {
   constexpr std::size_t kTokens = 10;
   const Prompt prompt = make_prompt("a", numbers(5));
   const auto shared = testing::head_on(endless_, folder_);
-  const Run one = run(setup_of(endless_, options("args"), shared, kTokens), prompt);
+  const Answer one = run(setup_of(endless_, options("args"), shared, kTokens), prompt);
   EXPECT_EQ(one.evaluations.policy, kTop * kTokens);
   EXPECT_EQ(one.evaluations.reward, 0u);
   const auto apart = testing::head_on(other_endless_, folder_);
-  const Run two = run(setup_of(endless_, options("args"), apart, kTokens), prompt);
+  const Answer two = run(setup_of(endless_, options("args"), apart, kTokens), prompt);
   EXPECT_EQ(two.evaluations.policy, kTokens - 1);  // each token as it is committed
   EXPECT_LE(two.evaluations.reward, kTop * kTokens);
 }
 
 TEST_F(CostTest, ARuleCostsNothing) {
   const auto reward = testing::reward_of([](const Draft& d) { return double(d.text.size()); });
-  const Run out = run(setup_of(endless_, options("tq"), reward, 25), make_prompt("a", "1.2."));
+  const Answer out = run(setup_of(endless_, options("tq"), reward, 25), make_prompt("a", "1.2."));
   EXPECT_EQ(out.evaluations.policy, rolled(25, false));
   EXPECT_EQ(out.evaluations.reward, 0u);
 }
@@ -107,7 +106,7 @@ TEST_F(CostTest, OnATransformerTheBoundsHoldForShortAndLongPrompts) {
     const auto reward = testing::head_on(shared ? policy : judge, folder_);
     const auto setup = setup_of(policy, options("tq"), reward, 24);
     for (const Prompt& prompt : {make_prompt("a", "Hi"), make_prompt("b", text)}) {
-      const Run out = run(setup, prompt);
+      const Answer out = run(setup, prompt);
       const double tokens = static_cast<double>(out.decoded.tokens.size());
       const double cost =
           static_cast<double>(out.evaluations.policy + out.evaluations.reward) / tokens;

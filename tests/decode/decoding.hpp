@@ -19,21 +19,18 @@ inline Setup setup_of(const Policy& reference, DecoderOptions decoder,
                       std::shared_ptr<const Reward> reward = nullptr, std::size_t max_tokens = 12,
                       std::optional<Policy> baseline = std::nullopt) {
   decoder.top_k = std::min(decoder.top_k, reference.model().vocabulary());
-  return {reference,
-          std::move(baseline),
-          std::move(reward),
-          make_decoder(decoder, reference.model().vocabulary()),
-          max_tokens,
-          7};
+  return {reference,         std::move(baseline),
+          std::move(reward), make_decoder(decoder, reference.model().vocabulary()),
+          max_tokens,        7};
 }
 
-struct Run : Generated {
+struct Answer : Generated {
   std::vector<Step> steps;
 };
 
-inline Run run(const Setup& setup, const Prompt& prompt,
-               const SessionOptions& options = session_of()) {
-  Run out;
+inline Answer run(const Setup& setup, const Prompt& prompt,
+                  const SessionOptions& options = session_of()) {
+  Answer out;
   std::vector<Step> steps;
   Worker worker(setup, options);
   static_cast<Generated&>(out) =

@@ -9,9 +9,9 @@
 namespace tq {
 namespace {
 
+using testing::Answer;
 using testing::logits_of;
 using testing::run;
-using testing::Run;
 using testing::setup_of;
 using testing::Tokens;
 using testing::operator+;
@@ -32,7 +32,7 @@ TEST_F(OfficialTest, MakesExactlyMaxTokensAndDoesNotStopAtTheEndOfTheText) {
   const auto reward = testing::reward_of([](const Draft& d) {
     return d.text.size() > 10 && d.text.ends_with("<|im_end|>") ? 1.0 : -1.0;
   });
-  const Run out = run(setup_of(policy_, options(1e-3), reward, 10), prompt_);
+  const Answer out = run(setup_of(policy_, options(1e-3), reward, 10), prompt_);
   EXPECT_EQ(out.decoded.tokens.size(), 10u);
   EXPECT_EQ(out.steps.size(), 10u);
   EXPECT_EQ(out.decoded.finish, Finish::length);
@@ -41,7 +41,7 @@ TEST_F(OfficialTest, MakesExactlyMaxTokensAndDoesNotStopAtTheEndOfTheText) {
 TEST_F(OfficialTest, TakesTheHighestOfLogitPlusWeightedReward) {
   const auto reward = testing::head_on(policy_, folder_);
   for (const double alpha : {0.1, 1.0}) {
-    const Run out = run(setup_of(policy_, options(alpha), reward, 6), prompt_);
+    const Answer out = run(setup_of(policy_, options(alpha), reward, 6), prompt_);
     Tokens tokens;
     for (const Step& step : out.steps) {
       const auto logprobs = log_softmax(logits_of(policy_, prompt_, tokens));
@@ -65,7 +65,7 @@ TEST_F(OfficialTest, ValuesAreTheHeadOnTheWholeTextOfAGreedyRollOut) {
   const auto reward = testing::head_on(policy_, folder_);
   const HeadFile head = read_head(folder_ / "head.gguf");
   const Model& model = policy_.model();
-  const Run out = run(setup_of(policy_, options(), reward, 4), prompt_);
+  const Answer out = run(setup_of(policy_, options(), reward, 4), prompt_);
   Tokens tokens = policy_.encode(prompt_);
   for (const Step& step : out.steps) {
     for (const CandidateView& c : step.candidates) {
@@ -76,8 +76,8 @@ TEST_F(OfficialTest, ValuesAreTheHeadOnTheWholeTextOfAGreedyRollOut) {
       }
       while (model.is_end(rolled.back())) rolled.pop_back();
       const std::string text = replace_invalid_utf8(model.text(rolled, true));
-      EXPECT_NEAR(c.value,
-                  testing::head_value(head, model, model.tokenize(text, true)) - head.bias, 1e-3);
+      EXPECT_NEAR(c.value, testing::head_value(head, model, model.tokenize(text, true)) - head.bias,
+                  1e-3);
     }
     tokens.push_back(step.token);
   }
@@ -86,9 +86,8 @@ TEST_F(OfficialTest, ValuesAreTheHeadOnTheWholeTextOfAGreedyRollOut) {
 TEST_F(OfficialTest, TheFinalRewardIsTheOrdinaryOneWithItsBias) {
   const auto reward = testing::head_on(policy_, folder_);
   const HeadFile head = read_head(folder_ / "head.gguf");
-  const Run out = run(setup_of(policy_, options(), reward, 4), prompt_);
-  const std::string text =
-      replace_invalid_utf8(policy_.model().text(out.decoded.tokens, false));
+  const Answer out = run(setup_of(policy_, options(), reward, 4), prompt_);
+  const std::string text = replace_invalid_utf8(policy_.model().text(out.decoded.tokens, false));
   EXPECT_NEAR(*out.decoded.reward,
               testing::head_value(head, policy_.model(),
                                   policy_.encode(prompt_) + policy_.model().tokenize(text, false)),

@@ -47,10 +47,10 @@ struct Bench {
                       seed};
     SessionOptions options;
     options.cells = 1 << 14;
-    return Worker(setup, options).generate(make_prompt("w", format_prefix(state)), {},
-                                           [&](const Step& step) {
-                                             if (steps != nullptr) steps->push_back(step);
-                                           });
+    return Worker(setup, options)
+        .generate(make_prompt("w", format_prefix(state)), {}, [&](const Step& step) {
+          if (steps != nullptr) steps->push_back(step);
+        });
   }
 
   // The decoder's distribution and values at a state, by token.
@@ -136,9 +136,10 @@ TEST_P(Oracle, DirectTransferFromAMismatchedBaseline) {
 }
 
 TEST_P(Oracle, GreedyRollouts) {
-  expect_exact("tq_direct_greedy_rollout_top2",
-               decoder(bench.world.top_k, Proposal::baseline,
-                       continued({.horizon = bench.world.max_tokens, .samples = 1, .greedy = true})));
+  expect_exact(
+      "tq_direct_greedy_rollout_top2",
+      decoder(bench.world.top_k, Proposal::baseline,
+              continued({.horizon = bench.world.max_tokens, .samples = 1, .greedy = true})));
 }
 
 TEST_P(Oracle, ControlledDecoding) {
@@ -146,14 +147,15 @@ TEST_P(Oracle, ControlledDecoding) {
 }
 
 TEST_P(Oracle, Args) {
-  expect_exact("args", decoder(all(), Proposal::reference, continued({.horizon = 0}),
-                               Proposal::reference));
+  expect_exact("args",
+               decoder(all(), Proposal::reference, continued({.horizon = 0}), Proposal::reference));
 }
 
 TEST_P(Oracle, SampledRolloutsWithinFourStandardErrors) {
   constexpr std::size_t kRollouts = 4000;
-  const auto sampled = decoder(all(), Proposal::baseline,
-                               continued({.horizon = bench.world.max_tokens, .samples = kRollouts}));
+  const auto sampled =
+      decoder(all(), Proposal::baseline,
+              continued({.horizon = bench.world.max_tokens, .samples = kRollouts}));
   const auto& expected = bench.world.cases.at("tq_direct").at("q");
   // Rewards lie in [0, 1], so no standard deviation exceeds one half.
   const double error = 0.5 / std::sqrt(double{kRollouts});

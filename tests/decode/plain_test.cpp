@@ -10,11 +10,11 @@
 namespace tq {
 namespace {
 
+using testing::Answer;
 using testing::head_value;
 using testing::logits_of;
 using testing::reward_of;
 using testing::run;
-using testing::Run;
 using testing::setup_of;
 using testing::Tokens;
 using testing::operator+;
@@ -22,8 +22,9 @@ using testing::operator+;
 Policy ending_table() { return {testing::random_table(4, 7, 3, Token{3}), Format::raw}; }
 
 std::shared_ptr<const Reward> count_of(char c) {
-  return reward_of(
-      [c](const Draft& d) { return static_cast<double>(std::count(d.text.begin(), d.text.end(), c)); });
+  return reward_of([c](const Draft& d) {
+    return static_cast<double>(std::count(d.text.begin(), d.text.end(), c));
+  });
 }
 
 class PlainTest : public ::testing::Test {
@@ -35,7 +36,7 @@ class PlainTest : public ::testing::Test {
 };
 
 TEST_F(PlainTest, GreedyTakesTheLikeliestTokenOfEachPrefixEvaluatedFromNothing) {
-  const Run out = run(setup_of(policy_, {.name = "greedy"}, nullptr, 16), prompt_);
+  const Answer out = run(setup_of(policy_, {.name = "greedy"}, nullptr, 16), prompt_);
   Tokens tokens;
   double kl = 0;
   for (const Token token : out.decoded.tokens) {
@@ -50,7 +51,7 @@ TEST_F(PlainTest, GreedyTakesTheLikeliestTokenOfEachPrefixEvaluatedFromNothing) 
 
 TEST_F(PlainTest, APlainTokenCostsOneEvaluationAndTheLastNone) {
   for (const std::string name : {"greedy", "sample"}) {
-    const Run out = run(setup_of(policy_, {.name = name}, nullptr, 16), prompt_);
+    const Answer out = run(setup_of(policy_, {.name = name}, nullptr, 16), prompt_);
     EXPECT_EQ(out.evaluations.policy, out.decoded.tokens.size() - 1);
     EXPECT_EQ(out.evaluations.prompt, out.prompt_tokens);
     EXPECT_EQ(out.evaluations.reference + out.evaluations.reward, 0u);
@@ -58,7 +59,7 @@ TEST_F(PlainTest, APlainTokenCostsOneEvaluationAndTheLastNone) {
 }
 
 TEST_F(PlainTest, TheSinkGetsEachTokenOnceInOrder) {
-  const Run out = run(setup_of(policy_, {.name = "sample"}, nullptr, 16), prompt_);
+  const Answer out = run(setup_of(policy_, {.name = "sample"}, nullptr, 16), prompt_);
   Tokens tokens;
   std::string text;
   for (const Step& step : out.steps) {
@@ -70,7 +71,7 @@ TEST_F(PlainTest, TheSinkGetsEachTokenOnceInOrder) {
 }
 
 TEST(Plain, SamplingIsReproducedByTheSeedAndThePromptsIdAlone) {
-  Setup setup = setup_of({testing::endless(12), Format::raw}, {.name = "sample"}, nullptr, 20);
+  tq::Setup setup = setup_of({testing::endless(12), Format::raw}, {.name = "sample"}, nullptr, 20);
   const auto tokens = [&](const std::string& id) {
     return run(setup, make_prompt(id, "3")).decoded.tokens;
   };
@@ -83,7 +84,7 @@ TEST(Plain, SamplingIsReproducedByTheSeedAndThePromptsIdAlone) {
 
 TEST(Plain, SamplingFollowsTheModelsDistribution) {
   const auto model = testing::random_table(3, 2);
-  Setup setup = setup_of({model, Format::raw}, {.name = "sample"}, nullptr, 1);
+  tq::Setup setup = setup_of({model, Format::raw}, {.name = "sample"}, nullptr, 1);
   std::vector<double> counts(3, 0.0);
   constexpr int kDraws = 4000;
   Worker worker(setup, testing::session_of());
@@ -101,7 +102,7 @@ TEST(Plain, TheEndOfTheTextStopsAndIsNoPartOfIt) {
   const auto setup = setup_of(ending_table(), {.name = "sample"}, nullptr, 6);
   std::set<Finish> seen;
   for (int i = 0; i < 20; ++i) {
-    const Run out = run(setup, make_prompt(std::to_string(i), "0"));
+    const Answer out = run(setup, make_prompt(std::to_string(i), "0"));
     const bool ended = out.decoded.tokens.back() == 3;
     seen.insert(out.decoded.finish);
     EXPECT_EQ(out.decoded.finish, ended ? Finish::stop : Finish::length);
@@ -115,7 +116,7 @@ TEST(Plain, KlOfSamplingAnotherPolicyIsSummedOverTheWholeVocabulary) {
   const Policy reference(testing::random_table(4, 6, 1), Format::raw);
   const Policy baseline(testing::random_table(4, 6, 2), Format::raw);
   const Prompt prompt = make_prompt("a", "0");
-  const Run out = run(setup_of(reference, {.name = "sample"}, nullptr, 4, baseline), prompt);
+  const Answer out = run(setup_of(reference, {.name = "sample"}, nullptr, 4, baseline), prompt);
   double kl = 0;
   Tokens tokens;
   for (const Token token : out.decoded.tokens) {
@@ -125,8 +126,9 @@ TEST(Plain, KlOfSamplingAnotherPolicyIsSummedOverTheWholeVocabulary) {
   }
   EXPECT_NEAR(out.decoded.kl_to_reference, kl, 1e-12);
   EXPECT_GT(kl, 0.0);
-  EXPECT_EQ(run(setup_of(reference, {.name = "sample"}, nullptr, 4), prompt).decoded.kl_to_reference,
-            0.0);
+  EXPECT_EQ(
+      run(setup_of(reference, {.name = "sample"}, nullptr, 4), prompt).decoded.kl_to_reference,
+      0.0);
 }
 
 // A head that reads the policy's own state scores the text, not the token that ended it: the same
@@ -140,13 +142,15 @@ TEST(Plain, ARewardReadFromThePolicysStateIsThatOfTheText) {
     std::set<Finish> seen;
     const auto setup = setup_of(policy, {.name = name, .top_k = 4, .horizon = 2}, reward, 6);
     for (int i = 0; i < (name == "greedy" ? 1 : 20); ++i) {
-      const Run out = run(setup, make_prompt(std::to_string(i), "0"));
+      const Answer out = run(setup, make_prompt(std::to_string(i), "0"));
       const Tokens text = Tokens{0} + policy.model().tokenize(out.decoded.text, false);
       EXPECT_NEAR(*out.decoded.reward, head_value(head, policy.model(), text), 1e-6) << name;
       EXPECT_EQ(out.evaluations.reward, 0u) << name;
       seen.insert(out.decoded.finish);
     }
-    if (name != "greedy") EXPECT_EQ(seen.count(Finish::stop), 1u) << name;
+    if (name != "greedy") {
+      EXPECT_EQ(seen.count(Finish::stop), 1u) << name;
+    }
   }
 }
 
@@ -167,9 +171,11 @@ TEST(BestOf, MoreResponsesNeverScoreLowerAndTiesGoToTheFirst) {
   Tokens first;
   for (std::size_t n = 1; n <= 12; ++n) {
     const auto setup = setup_of(policy, {.name = "best-of", .samples = n}, count_of('1'), 6);
-    const Run out = run(setup, prompt);
+    const Answer out = run(setup, prompt);
     EXPECT_GE(*out.decoded.reward, best);
-    if (*out.decoded.reward == best) EXPECT_EQ(out.decoded.tokens, first);
+    if (*out.decoded.reward == best) {
+      EXPECT_EQ(out.decoded.tokens, first);
+    }
     best = *out.decoded.reward;
     first = out.decoded.tokens;
     EXPECT_EQ(best, std::count(out.decoded.text.begin(), out.decoded.text.end(), '1'));
@@ -184,9 +190,9 @@ TEST(BestOf, WavesGiveTheSameAnswer) {
   const Policy policy = ending_table();
   const auto setup = setup_of(policy, {.name = "best-of", .samples = 12}, count_of('1'), 6);
   const Prompt prompt = make_prompt("a", "0");
-  const Run once = run(setup, prompt);
+  const Answer once = run(setup, prompt);
   for (const std::size_t cells : {7u, 15u, 40u}) {
-    const Run waves = run(setup, prompt, testing::session_of(cells));
+    const Answer waves = run(setup, prompt, testing::session_of(cells));
     EXPECT_EQ(waves.decoded.tokens, once.decoded.tokens);
     EXPECT_EQ(waves.evaluations.policy, once.evaluations.policy);
   }
@@ -198,7 +204,7 @@ TEST(BestOf, KlFromAnotherReferenceAddsTheResponsesLogRatio) {
   const Prompt prompt = make_prompt("a", "0");
   const auto setup =
       setup_of(reference, {.name = "best-of", .samples = 5}, count_of('1'), 4, baseline);
-  const Run out = run(setup, prompt);
+  const Answer out = run(setup, prompt);
   double kl = std::log(5.0) - 0.8;
   Tokens tokens;
   for (const Token token : out.decoded.tokens) {

@@ -14,10 +14,10 @@
 namespace tq {
 namespace {
 
+using testing::Answer;
 using testing::logits_of;
 using testing::reward_of;
 using testing::run;
-using testing::Run;
 using testing::setup_of;
 using testing::Tokens;
 
@@ -35,7 +35,7 @@ double ones(const Draft& d) {
 
 // Each step's candidates are the likeliest tokens of `proposal` after what was chosen before them,
 // and its probabilities are theirs tilted by the values.
-void expect_consistent(const Run& out, const Policy& proposal, const Prompt& prompt,
+void expect_consistent(const Answer& out, const Policy& proposal, const Prompt& prompt,
                        const DecoderOptions& options, double tolerance) {
   Tokens tokens;
   for (const Step& step : out.steps) {
@@ -79,7 +79,7 @@ TEST_F(TokenValueTest, CommittedBranchesAreThePrefixEvaluatedFromNothing) {
 
 TEST_F(TokenValueTest, InfiniteAlphaIsTheProposalItself) {
   const DecoderOptions options{.name = "tq", .alpha = kInfinity, .top_k = 5, .horizon = 4};
-  const Run sampled = run(setup_of(policy_, options, reward_), prompt_);
+  const Answer sampled = run(setup_of(policy_, options, reward_), prompt_);
   for (const Step& step : sampled.steps) {
     std::vector<double> logprobs;
     for (const CandidateView& c : step.candidates) logprobs.push_back(c.logprob);
@@ -90,8 +90,8 @@ TEST_F(TokenValueTest, InfiniteAlphaIsTheProposalItself) {
   }
   DecoderOptions greedy = options;
   greedy.choose = Choose::greedy;
-  const Run plain = run(setup_of(policy_, {.name = "greedy"}), prompt_);
-  const Run valued = run(setup_of(policy_, greedy, reward_), prompt_);
+  const Answer plain = run(setup_of(policy_, {.name = "greedy"}), prompt_);
+  const Answer valued = run(setup_of(policy_, greedy, reward_), prompt_);
   EXPECT_EQ(valued.decoded.tokens, plain.decoded.tokens);
   EXPECT_NEAR(valued.decoded.kl_to_reference, plain.decoded.kl_to_reference, 1e-3);
   for (const Step& step : valued.steps) EXPECT_EQ(step.plain_choice, step.token);
@@ -113,7 +113,7 @@ TEST_F(TokenValueTest, TheProposalIsTheBaselineOrTheReference) {
   for (const Proposal proposal : {Proposal::baseline, Proposal::reference}) {
     const DecoderOptions options{
         .name = "tq", .alpha = 1.0, .top_k = 5, .horizon = 3, .proposal = proposal};
-    const Run out = run(setup_of(policy_, options, reward_, 8, baseline), prompt_);
+    const Answer out = run(setup_of(policy_, options, reward_, 8, baseline), prompt_);
     expect_consistent(out, proposal == Proposal::baseline ? baseline : policy_, prompt_, options,
                       1e-4);
     // KL is to the reference, over the candidates, whoever proposes.
@@ -135,8 +135,8 @@ TEST_F(TokenValueTest, TheProposalIsTheBaselineOrTheReference) {
 
 TEST_F(TokenValueTest, SeedsReproduceWhateverTheWorkerDidBefore) {
   const Policy policy(testing::random_table(4, 7, 3, Token{3}), Format::raw);
-  Setup setup = setup_of(policy, {.name = "tq", .top_k = 4, .horizon = 2, .rollouts = 3},
-                         reward_of(ones), 6);
+  tq::Setup setup =
+      setup_of(policy, {.name = "tq", .top_k = 4, .horizon = 2, .rollouts = 3}, reward_of(ones), 6);
   const auto alone = [&](const std::string& id) {
     return run(setup, make_prompt(id, "0")).decoded.tokens;
   };
@@ -156,15 +156,17 @@ TEST_F(TokenValueTest, SeedsReproduceWhateverTheWorkerDidBefore) {
 
 TEST_F(TokenValueTest, ACandidateThatEndsTheTextHasTheValueOfTheTextSoFar) {
   const Policy policy(testing::random_table(4, 7, 3, Token{3}), Format::raw);
-  const auto setup = setup_of(policy, {.name = "tq", .alpha = 5, .top_k = 4, .horizon = 2},
-                              reward_of(ones), 6);
+  const auto setup =
+      setup_of(policy, {.name = "tq", .alpha = 5, .top_k = 4, .horizon = 2}, reward_of(ones), 6);
   std::set<Finish> seen;
   for (int i = 0; i < 20; ++i) {
-    const Run out = run(setup, make_prompt(std::to_string(i), "0"));
+    const Answer out = run(setup, make_prompt(std::to_string(i), "0"));
     std::string text;
     for (const Step& step : out.steps) {
       for (const CandidateView& c : step.candidates) {
-        if (c.token == 3) EXPECT_EQ(c.value, std::count(text.begin(), text.end(), '1'));
+        if (c.token == 3) {
+          EXPECT_EQ(c.value, std::count(text.begin(), text.end(), '1'));
+        }
       }
       text += step.text;
     }
@@ -178,7 +180,7 @@ TEST_F(TokenValueTest, ACandidateThatEndsTheTextHasTheValueOfTheTextSoFar) {
 TEST_F(TokenValueTest, ArgsValuesAreTheRewardOfThePrefixItself) {
   const Policy policy(testing::random_table(4, 7, 3, Token{3}), Format::raw);
   const auto setup = setup_of(policy, {.name = "args", .top_k = 4}, reward_of(ones), 6);
-  const Run out = run(setup, make_prompt("a", "0"));
+  const Answer out = run(setup, make_prompt("a", "0"));
   std::string text;
   for (const Step& step : out.steps) {
     for (const CandidateView& c : step.candidates) {
@@ -189,18 +191,25 @@ TEST_F(TokenValueTest, ArgsValuesAreTheRewardOfThePrefixItself) {
   }
 }
 
+// The text of a draft: whole characters, without what a further token may complete.
+std::string scored_text(const Model& model, Tokens tokens) {
+  if (model.is_end(tokens.back())) tokens.pop_back();
+  const std::string bytes = model.text(tokens, false);
+  return replace_invalid_utf8(bytes.substr(0, complete_utf8(bytes)));
+}
+
 // A reward that leads the decoder along given tokens.
 TEST_F(TokenValueTest, CharactersMadeOfSeveralTokensAreScoredAndWrittenWhole) {
   const std::string bytes = "a\xE4\xB8\xAD\xF0\x9F\x98\x80z\xC3(\xE2\x82";
   const auto lead = reward_of([&](const Draft& d) {
-    EXPECT_EQ(complete_utf8(d.text), d.text.size()) << "half a character was scored";
+    EXPECT_EQ(d.text, scored_text(*model_, d.tokens));
     const std::size_t n = d.tokens.size();
     const auto wanted = static_cast<Token>(3 + static_cast<unsigned char>(bytes.at(n - 1)));
     return d.tokens.back() == wanted ? 1.0 : 0.0;
   });
   DecoderOptions options{.name = "args", .alpha = 1e-6, .top_k = model_->vocabulary()};
   options.choose = Choose::greedy;
-  const Run out = run(setup_of(policy_, options, lead, bytes.size()), prompt_);
+  const Answer out = run(setup_of(policy_, options, lead, bytes.size()), prompt_);
   std::string written;
   for (const Step& step : out.steps) written += step.text;
   EXPECT_EQ(written, bytes);
@@ -209,7 +218,7 @@ TEST_F(TokenValueTest, CharactersMadeOfSeveralTokensAreScoredAndWrittenWhole) {
 
 TEST_F(TokenValueTest, RollOutsThatStopInsideACharacterAreScoredWithoutIt) {
   const auto whole = reward_of([&](const Draft& d) {
-    EXPECT_EQ(complete_utf8(d.text), d.text.size());
+    EXPECT_EQ(d.text, scored_text(*model_, d.tokens));
     return vowels(d);
   });
   const Policy odd(tiny_.load({.seed = 5, .temperature = 4.0}), Format::raw);  // many odd bytes

@@ -111,7 +111,8 @@ TEST_F(ResultsFileTest, WhatIsNoFileIsRefused) {
   const std::string folder = folder_.path().string();
   expect_error(ErrorKind::io, {folder, "not a regular file"}, [&] { ResultsFile(folder, "s1"); });
   expect_error(ErrorKind::io, {"/dev/full"}, [&] { ResultsFile("/dev/full", "s1"); });
-  expect_error(ErrorKind::io, {"none/results"}, [&] { ResultsFile(folder_ / "none/results", "s1"); });
+  expect_error(ErrorKind::io, {"none/results"},
+               [&] { ResultsFile(folder_ / "none/results", "s1"); });
 }
 
 // Bounds the size of files for its life, as a full disk would.

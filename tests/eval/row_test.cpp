@@ -46,14 +46,14 @@ TEST(Row, AConversationIsKeptWithItsLastMessageAsThePrompt) {
   const Prompt prompt{"p", {{"system", "S"}, {"user", "U"}}};
   const auto row = make_row(prompt, some(), kInfo, {});
   EXPECT_EQ(row["prompt"], "U");
-  EXPECT_EQ(row["messages"],
-            ordered_json::parse(
-                R"([{"role":"system","content":"S"},{"role":"user","content":"U"}])"));
+  EXPECT_EQ(
+      row["messages"],
+      ordered_json::parse(R"([{"role":"system","content":"S"},{"role":"user","content":"U"}])"));
 }
 
 TEST(Row, StepsCarryTheirCandidates) {
-  const std::vector<Step> steps{{{{5, "a", -0.5, 2.0, 0.75}, {6, "\xC3", -1.5, 1.0, 0.25}},
-                                 1, 6, "\xC3", 5}};
+  const std::vector<Step> steps{
+      {{{5, "a", -0.5, 2.0, 0.75}, {6, "\xC3", -1.5, 1.0, 0.25}}, 1, 6, "\xC3", 5}};
   const auto row = make_row(make_prompt("p", "Hi"), some(), kInfo, steps);
   EXPECT_EQ(row["steps"].dump(),
             "[{\"candidates\":[{\"token\":5,\"text\":\"a\",\"logprob\":-0.5,\"value\":2.0,"

@@ -78,8 +78,7 @@ TEST_F(WorkerTest, AWorkerDecodesLongAndShortPromptsInAnyOrder) {
   const std::vector<Prompt> two{make_prompt("a", "Hi"), make_prompt("b", std::string(120, 'x'))};
   Worker worker(setup, testing::session_of());
   for (const std::size_t i : {0u, 1u, 0u, 1u}) {
-    EXPECT_EQ(worker.generate(two[i]).decoded.tokens,
-              testing::run(setup, two[i]).decoded.tokens);
+    EXPECT_EQ(worker.generate(two[i]).decoded.tokens, testing::run(setup, two[i]).decoded.tokens);
   }
 }
 

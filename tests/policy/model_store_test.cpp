@@ -37,9 +37,9 @@ TEST_F(ModelStoreTest, APlainFileIsAPolicyWithoutExtras) {
 }
 
 TEST_F(ModelStoreTest, AllKeysReachThePolicy) {
-  const Policy policy = read(
-      model_ + ",system=Be kind\\, always,lora=L.gguf,lora-scale=0.5,control=C.gguf,"
-               "control-scale=-2");
+  const Policy policy = read(model_ +
+                             ",system=Be kind\\, always,lora=L.gguf,lora-scale=0.5,control=C.gguf,"
+                             "control-scale=-2");
   EXPECT_EQ(policy.system(), "Be kind, always");
   EXPECT_EQ(policy.adapter(), (Adapter{"L.gguf", 0.5, "C.gguf", -2.0}));
 }

@@ -95,22 +95,25 @@ TEST_F(SessionPoolTest, VeryWideWorkIsBoundedToBeDoneInWaves) {
 TEST_F(SessionPoolTest, APromptLongerThanTheContextIsAClearError) {
   SessionPool pool(session_of());
   pool.plan(policy_, 200, {56, 1, 0});
-  expect_error(ErrorKind::input, {"201 tokens", "up to 56", "256", "shorten the prompt"},
-               [&] { pool.plan(policy_, 201, {56, 1, 0}); });
+  expect_error(ErrorKind::input, {"201 tokens", "up to 56", "256", "shorten the prompt"}, [&] {
+    pool.plan(policy_, 201, {56, 1, 0});
+  });
 }
 
 TEST_F(SessionPoolTest, AFixedContextIsKeptAndBoundsThePrompt) {
   SessionPool pool(session_of(100));
   pool.plan(policy_, 60, {40, 10, 10});
   EXPECT_EQ(pool.get(policy_).capacity().cells, 100u);
-  expect_error(ErrorKind::input, {"61 tokens", "100", "raise --context"},
-               [&] { pool.plan(policy_, 61, {40, 10, 10}); });
+  expect_error(ErrorKind::input, {"61 tokens", "100", "raise --context"}, [&] {
+    pool.plan(policy_, 61, {40, 10, 10});
+  });
 }
 
 TEST_F(SessionPoolTest, AContextBeyondWhatTheModelWasTrainedForDoesNotLiftItsLimit) {
   SessionPool pool(session_of(1000));
-  expect_error(ErrorKind::input, {"exceed the context of 256"},
-               [&] { pool.plan(policy_, 250, {10, 1, 0}); });
+  expect_error(ErrorKind::input, {"exceed the context of 256"}, [&] {
+    pool.plan(policy_, 250, {10, 1, 0});
+  });
 }
 
 }  // namespace

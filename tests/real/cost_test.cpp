@@ -1,7 +1,8 @@
 // What a token costs with k = 10 and horizon = 20, in token evaluations, on the default model:
 //   k h + k (h + 1) + 2  with a reward model of its own,
 //   k (h + 1) + 2        when the reward reads the policy's hidden states,
-// whatever the prompt's length.
+// whatever the prompt's length. (tests/decode/cost_test.cpp has the same on a tiny model, at more
+// lengths.)
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -52,14 +53,12 @@ TEST(Cost, SharedSession) {
 }
 
 TEST(Cost, SeparateRewardModel) {
-  for (const std::size_t words : {0, 100}) {
-    const Generated g = decode("smollm2-f32", words, true);
-    const auto n = static_cast<double>(g.decoded.tokens.size());
-    const auto& e = g.evaluations;
-    EXPECT_GT(e.reward, 0u);
-    EXPECT_LE(static_cast<double>(e.policy + e.reference + e.reward) / n,
-              kCandidates * kHorizon + kCandidates * (kHorizon + 1) + 2);
-  }
+  const Generated g = decode("smollm2-f32", 100, true);
+  const auto n = static_cast<double>(g.decoded.tokens.size());
+  const auto& e = g.evaluations;
+  EXPECT_GT(e.reward, 0u);
+  EXPECT_LE(static_cast<double>(e.policy + e.reference + e.reward) / n,
+            kCandidates * kHorizon + kCandidates * (kHorizon + 1) + 2);
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
 // --decoder official against transcripts of the authors' code on the same weights in float32:
 // token for token, with logits and rewards to 1e-3.
+#include "transferq/decode/official.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <filesystem>
 
 #include "real_models.hpp"
-#include "transferq/decode/official.hpp"
 #include "transferq/eval/generator.hpp"
 #include "transferq/reward/linear_head.hpp"
 
@@ -24,19 +25,18 @@ TEST_P(Official, ChoosesWhatTheAuthorsCodeChose) {
   const double weight = transcript.at("weight");
   const Policy policy(model, Format::raw);
   const tq::Setup setup{policy,
-                    std::nullopt,
-                    make_linear_head(head_file, policy),
-                    std::make_shared<OfficialDecoder>(1 / weight, transcript.at("k"),
-                                                      transcript.at("rollout_tokens")),
-                    transcript.at("n"),
-                    0};
+                        std::nullopt,
+                        make_linear_head(head_file, policy),
+                        std::make_shared<OfficialDecoder>(1 / weight, transcript.at("k"),
+                                                          transcript.at("rollout_tokens")),
+                        transcript.at("n"),
+                        0};
   SessionOptions options;
   options.cache = CacheType::f32;
   std::vector<Step> steps;
-  const Generated generated =
-      Worker(setup, options)
-          .generate(make_prompt("0", transcript.at("prompt")), {},
-                    [&](const Step& step) { steps.push_back(step); });
+  const Generated generated = Worker(setup, options)
+                                  .generate(make_prompt("0", transcript.at("prompt")), {},
+                                            [&](const Step& step) { steps.push_back(step); });
   std::filesystem::remove(head_file);
   EXPECT_EQ(generated.decoded.tokens, transcript.at("response_tokens").get<std::vector<Token>>());
 

@@ -1,7 +1,8 @@
+#include "transferq/engine/llama/head_file.hpp"
+
 #include <gtest/gtest.h>
 
 #include "tests/policy/tiny_policy.hpp"
-#include "transferq/engine/llama/head_file.hpp"
 
 namespace tq {
 namespace {

@@ -126,8 +126,9 @@ TEST_F(PrefixCacheTest, FewCellsMeanWavesWithTheSameResults) {
 TEST_F(PrefixCacheTest, ASequenceThatDoesNotFitAloneIsACapacityError) {
   open(5, 4);
   expect_error(ErrorKind::capacity, {"5 cells"}, [&] { cache_->hidden({{1, 2, 3, 4, 5, 6}}); });
-  expect_error(ErrorKind::capacity, {"5 cells"},
-               [&] { cache_->hidden({{1, 2, 3}, {1, 2, 4, 5, 6, 7}}); });
+  expect_error(ErrorKind::capacity, {"5 cells"}, [&] {
+    cache_->hidden({{1, 2, 3}, {1, 2, 4, 5, 6, 7}});
+  });
   EXPECT_LE(cost({{1, 2, 3, 4, 5}}), 5u);  // and the cache still works
 }
 

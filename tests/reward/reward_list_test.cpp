@@ -81,7 +81,8 @@ TEST_F(RewardListTest, UnknownKindsAndKeysAreNamed) {
   expect_error(ErrorKind::usage, {"'kindness'", "no kind", "head=...", "words=..."},
                [&] { read("kindness"); });
   expect_error(ErrorKind::usage, {"no kind"}, [&] { read("cap=2"); });
-  expect_error(ErrorKind::usage, {"length", "does not take 'cap'"}, [&] { read("length=4,cap=2"); });
+  expect_error(ErrorKind::usage, {"length", "does not take 'cap'"},
+               [&] { read("length=4,cap=2"); });
   expect_error(ErrorKind::usage, {"does not take"}, [&] { read("regex=a,words=b"); });
   expect_error(ErrorKind::usage, {"empty"}, [&] { read(""); });
 }

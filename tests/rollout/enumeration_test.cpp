@@ -17,6 +17,7 @@ class EnumerationTest : public ::testing::Test {
  protected:
   Expansion expand(const std::shared_ptr<const Model>& model, const Tokens& candidates,
                    std::size_t room, bool hidden = false) {
+    trunk_ = Branch();  // before its session
     session_ = model->open_session(testing::session_of(100, 40));
     trunk_ = Branch::open(*session_);
     const Token start = 0;
@@ -46,7 +47,8 @@ TEST_F(EnumerationTest, WeightsAreTheProductsOfTheTable) {
 
 TEST_F(EnumerationTest, EveryContinuationComesOnceAndWeightsSumToOne) {
   for (const bool ends : {false, true}) {
-    const auto model = testing::random_table(3, 6, 1, ends ? std::optional<Token>(2) : std::nullopt);
+    const auto model =
+        testing::random_table(3, 6, 1, ends ? std::optional<Token>(2) : std::nullopt);
     for (std::size_t room = 1; room <= 4; ++room) {
       const Expansion e = expand(model, {0, 1}, room);
       std::map<std::size_t, double> sum;

@@ -45,8 +45,9 @@ std::vector<std::size_t> top_k(std::span<const double> x, std::size_t k) {
   k = std::min(k, x.size());
   std::vector<std::size_t> order(x.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k), order.end(),
-                    [&](std::size_t a, std::size_t b) { return x[a] != x[b] ? x[a] > x[b] : a < b; });
+  std::partial_sort(
+      order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k), order.end(),
+      [&](std::size_t a, std::size_t b) { return x[a] != x[b] ? x[a] > x[b] : a < b; });
   order.resize(k);
   return order;
 }
@@ -62,8 +63,8 @@ std::size_t sample(std::span<const double> log_weights, double u) {
   const auto it = std::upper_bound(cumulative.begin(), cumulative.end(), u * sum);
   if (it != cumulative.end()) return static_cast<std::size_t>(it - cumulative.begin());
   // u * sum rounded up to the total: the last index of positive weight.
-  return static_cast<std::size_t>(
-      std::lower_bound(cumulative.begin(), cumulative.end(), sum) - cumulative.begin());
+  return static_cast<std::size_t>(std::lower_bound(cumulative.begin(), cumulative.end(), sum) -
+                                  cumulative.begin());
 }
 
 }  // namespace tq

@@ -52,8 +52,8 @@ Spec parse_spec(std::string_view text, std::string_view what, const std::set<std
   for (const std::string& part : split(text)) {
     const std::size_t equals = part.find('=');
     if (part.empty()) {
-      throw Error(ErrorKind::usage, fmt::format("{} '{}' has an empty part; write name,key=value",
-                                                what, text));
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} '{}' has an empty part; write name,key=value", what, text));
     }
     if (equals == std::string::npos) {
       if (!spec.name.empty()) {

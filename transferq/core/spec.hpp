@@ -11,9 +11,9 @@
 namespace tq {
 
 struct Spec {
-  std::string text;                             // as given
-  std::string name;                             // the part without '=', if any
-  std::map<std::string, std::string> values;    // the key=value pairs
+  std::string text;                           // as given
+  std::string name;                           // the part without '=', if any
+  std::map<std::string, std::string> values;  // the key=value pairs
 
   bool has(const std::string& key) const { return values.count(key) > 0; }
   // The value, or `fallback` when the key is absent.

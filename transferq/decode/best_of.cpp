@@ -44,8 +44,8 @@ struct Drawing {
         add_token(d, step);
         if (d.done && (!hidden || stream.policy().model().is_end(d.tokens.back()))) continue;
         const Want want = d.done ? Want::nothing : Want::logits;
-        feeds.push_back({d.branch.id(), std::span(&d.tokens.back(), 1),
-                         hidden ? want | Want::hidden : want});
+        feeds.push_back(
+            {d.branch.id(), std::span(&d.tokens.back(), 1), hidden ? want | Want::hidden : want});
         fed.push_back(&d);
       }
       if (feeds.empty()) continue;
@@ -96,8 +96,8 @@ Decoded BestOfDecoder::decode(const DecodeTask& task, Evaluations& spent) const 
     drawn.push_back({static_cast<std::uint32_t>(i), {}, 0, {}, {}, {}, false});
   }
   const Capacity capacity = stream.session().capacity();
-  const std::size_t fit =
-      std::min(capacity.free_branches, capacity.free_cells / std::max<std::size_t>(task.max_tokens, 1));
+  const std::size_t fit = std::min(capacity.free_branches,
+                                   capacity.free_cells / std::max<std::size_t>(task.max_tokens, 1));
   const std::size_t wave = std::clamp<std::size_t>(fit, 1, samples_);
   for (std::size_t at = 0; at < samples_; at += wave) {
     drawing.draw(std::span(drawn).subspan(at, std::min(wave, samples_ - at)));

@@ -30,7 +30,7 @@ struct Step {
   std::size_t chosen = 0;                 // index into candidates
   Token token;                            // the token itself
   std::string text;                       // its bytes, possibly part of a character
-  Token plain_choice;                     // what the proposal alone would have taken (its likeliest)
+  Token plain_choice;  // what the proposal alone would have taken (its likeliest)
 };
 
 enum class Finish { stop, length };
@@ -43,17 +43,17 @@ struct Decoded {
   std::vector<Token> tokens;  // with the token that ended the response
   std::string text;           // without it
   Finish finish = Finish::length;
-  std::optional<double> reward;   // of the final response, where there is a scorer
-  double kl_to_reference = 0;     // nats
+  std::optional<double> reward;  // of the final response, where there is a scorer
+  double kl_to_reference = 0;    // nats
   KlKind kl_kind = KlKind::exact;
 };
 
 struct DecodeTask {
   Stream& reference;
-  Stream& baseline;   // the same object as `reference` where they are one distribution
-  Scorer* scorer;     // null: no reward
+  Stream& baseline;  // the same object as `reference` where they are one distribution
+  Scorer* scorer;    // null: no reward
   std::size_t max_tokens;
-  RandomKey key;      // seed and prompt
+  RandomKey key;  // seed and prompt
   std::stop_token stop;
   std::function<void(const Step&)> sink;  // may be empty
 };

@@ -43,7 +43,9 @@ const std::map<std::string, Make>& table() {
       {"tq",
        [](const auto& o) { return token_value(o, o.horizon, o.proposal, Proposal::baseline); }},
       {"official",
-       [](const auto& o) { return std::make_unique<OfficialDecoder>(o.alpha, o.top_k, o.horizon); }},
+       [](const auto& o) {
+         return std::make_unique<OfficialDecoder>(o.alpha, o.top_k, o.horizon);
+       }},
   };
   return makers;
 }

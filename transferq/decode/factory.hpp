@@ -13,12 +13,12 @@ namespace tq {
 
 struct DecoderOptions {
   std::string name = "greedy";
-  double alpha = 1.0;           // decoding temperature on values; infinity = the proposal itself
-  std::size_t top_k = 10;       // candidates a step
-  std::size_t horizon = 20;     // tokens of a roll-out behind the candidate
-  std::size_t rollouts = 1;     // a candidate
-  bool greedy_rollouts = false; // the likeliest continuation instead of draws
-  std::size_t samples = 16;     // N of best-of
+  double alpha = 1.0;            // decoding temperature on values; infinity = the proposal itself
+  std::size_t top_k = 10;        // candidates a step
+  std::size_t horizon = 20;      // tokens of a roll-out behind the candidate
+  std::size_t rollouts = 1;      // a candidate
+  bool greedy_rollouts = false;  // the likeliest continuation instead of draws
+  std::size_t samples = 16;      // N of best-of
   Proposal proposal = Proposal::baseline;
   Choose choose = Choose::sample;
 };

@@ -73,7 +73,8 @@ Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) cons
     if (task.sink) task.sink(step);
   }
   out.text = replace_invalid_utf8(model.text(out.tokens, true));
-  const std::vector<Draft> drafts{{replace_invalid_utf8(model.text(out.tokens, false)), {}, {}, false}};
+  const std::vector<Draft> drafts{
+      {replace_invalid_utf8(model.text(out.tokens, false)), {}, {}, false}};
   out.reward = task.scorer->score(drafts).front();
   return out;
 }

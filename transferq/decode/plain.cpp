@@ -24,15 +24,15 @@ Decoded PlainDecoder::decode(const DecodeTask& task, Evaluations&) const {
     RandomKey key = task.key;
     key.step = static_cast<std::uint32_t>(response.size());
     const std::size_t likeliest = argmax(logits);
-    const std::size_t token =
-        choose_ == Choose::greedy ? likeliest : sample(logits, uniform(key));
+    const std::size_t token = choose_ == Choose::greedy ? likeliest : sample(logits, uniform(key));
     if (choose_ == Choose::greedy) {
       const std::vector<double>& reference = task.reference.state().logits;
       kl -= reference[token] - log_sum_exp(reference);
     } else if (!is_reference) {
       kl += kl_divergence(softmax(logits), log_softmax(task.reference.state().logits));
     }
-    if (!stream.policy().model().is_end(static_cast<Token>(token))) {  // it is no text to go on from
+    if (!stream.policy().model().is_end(
+            static_cast<Token>(token))) {  // it is no text to go on from
       stream.append(static_cast<Token>(token));
       if (!is_reference) task.reference.append(static_cast<Token>(token));
     }

@@ -22,14 +22,20 @@ Draft Response::draft(std::span<const Token> more) const {
     draft.tokens.push_back(token);
     if (!model.is_end(token)) draft.text += model.piece(token, false);
   }
-  // Half a character is no text yet: a roll-out may stop inside one.
+  // Half a character is no text yet: a roll-out may stop inside one. What can't become one is
+  // scored as it will be shown.
   draft.text.resize(complete_utf8(draft.text));
+  draft.text = replace_invalid_utf8(draft.text);
   return draft;
 }
 
 Decoded Response::decoded(double kl, KlKind kind) const {
-  return {tokens_,      replace_invalid_utf8(text_), ended_ ? Finish::stop : Finish::length,
-          std::nullopt, kl,                          kind};
+  return {tokens_,
+          replace_invalid_utf8(text_),
+          ended_ ? Finish::stop : Finish::length,
+          std::nullopt,
+          kl,
+          kind};
 }
 
 Decoded Response::finish(Stream& stream, double kl) const {

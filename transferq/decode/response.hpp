@@ -20,8 +20,8 @@ class Response {
   Draft draft(std::span<const Token> more) const;
   // The finished response, not scored yet.
   Decoded decoded(double kl, KlKind kind) const;
-  // The finished response, scored where there is a scorer. `stream` is one that holds its tokens: its state gives the reward for
-  // free where the scorer reads it.
+  // The finished response, scored where there is a scorer. `stream` is one that holds its tokens:
+  // its state gives the reward for free where the scorer reads it.
   Decoded finish(Stream& stream, double kl) const;
 
  private:

@@ -63,8 +63,7 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     const std::vector<double> logprobs = pick(proposed, tokens);
     const std::vector<double> probabilities = reweight(logprobs, values, options_.alpha);
     const std::size_t chosen = choose(probabilities, options_.choose, uniform(key));
-    const std::vector<double> reference =
-        pick(log_softmax(task.reference.state().logits), tokens);
+    const std::vector<double> reference = pick(log_softmax(task.reference.state().logits), tokens);
     kl += options_.choose == Choose::greedy ? -reference[chosen]
                                             : kl_divergence(probabilities, reference);
 

@@ -91,8 +91,8 @@ void BranchTable::check(std::span<const Feed> feeds, std::size_t vocabulary) con
     }
     for (const Token token : feed.tokens) {
       if (token < 0 || static_cast<std::size_t>(token) >= vocabulary) {
-        throw Error(ErrorKind::usage, fmt::format("token {} is outside the vocabulary of {}", token,
-                                                  vocabulary));
+        throw Error(ErrorKind::usage,
+                    fmt::format("token {} is outside the vocabulary of {}", token, vocabulary));
       }
     }
     wanted += feed.tokens.size();

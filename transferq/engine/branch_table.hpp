@@ -1,5 +1,6 @@
 // The bookkeeping that every engine shares: which branches live, their tokens, and how many cells
-// they hold together. A branch is the tip of a chain of nodes, one a token; a fork shares the chain.
+// they hold together. A branch is the tip of a chain of nodes, one a token; a fork shares the
+// chain.
 //
 // Not thread-safe.
 #pragma once

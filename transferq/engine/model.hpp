@@ -21,7 +21,7 @@ struct Message {
 
 // What changes a model's distribution without being another model.
 struct Adapter {
-  std::string lora;            // a LoRA adapter in GGUF, or ""
+  std::string lora;  // a LoRA adapter in GGUF, or ""
   double lora_scale = 1.0;
   std::string control_vector;  // a control vector in GGUF, or ""
   double control_scale = 1.0;

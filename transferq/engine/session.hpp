@@ -49,8 +49,8 @@ struct Output {
 };
 
 struct Capacity {
-  std::size_t branches;       // branches that can live at once
-  std::size_t cells;          // tokens that can be held at once, a shared prefix counted once
+  std::size_t branches;  // branches that can live at once
+  std::size_t cells;     // tokens that can be held at once, a shared prefix counted once
   std::size_t free_branches;
   std::size_t free_cells;
 };
@@ -67,9 +67,10 @@ class Session {
   // Tokens evaluated since the session was made: the currency of every comparison.
   virtual std::uint64_t evaluations() const = 0;
 
-  virtual BranchId open() = 0;                                 // a new, empty branch
-  virtual BranchId fork(BranchId branch) = 0;                  // a copy that shares its cells
-  virtual void truncate(BranchId branch, std::size_t length) = 0;  // keeps the first `length` tokens
+  virtual BranchId open() = 0;                 // a new, empty branch
+  virtual BranchId fork(BranchId branch) = 0;  // a copy that shares its cells
+  virtual void truncate(BranchId branch,
+                        std::size_t length) = 0;  // keeps the first `length` tokens
   virtual void drop(BranchId branch) = 0;
   virtual std::vector<Token> tokens(BranchId branch) const = 0;
   virtual std::size_t length(BranchId branch) const = 0;

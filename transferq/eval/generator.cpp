@@ -40,8 +40,8 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
   pool_.begin_prompt();
   std::vector<Token> baseline_prompt = baseline_policy.encode(prompt);
   std::vector<Token> reference_prompt = reference_policy.encode(prompt);
-  const bool one_stream = share_session(reference_policy, baseline_policy) &&
-                          reference_prompt == baseline_prompt;
+  const bool one_stream =
+      share_session(reference_policy, baseline_policy) && reference_prompt == baseline_prompt;
   pool_.plan(baseline_policy, baseline_prompt.size(), work);
   if (!one_stream) {
     pool_.plan(reference_policy, reference_prompt.size(), {setup_.max_tokens, 1, 0});
@@ -59,7 +59,7 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
   RandomKey key;
   key.seed = setup_.seed;
   key.prompt = hash32(prompt.id.data(), prompt.id.size());
-  const DecodeTask task{reference, baseline, scorer.get(), setup_.max_tokens,
+  const DecodeTask task{reference, baseline, scorer.get(),   setup_.max_tokens,
                         key,       stop,     std::move(sink)};
   out.decoded = setup_.decoder->decode(task, out.evaluations);
 

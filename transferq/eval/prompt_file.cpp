@@ -18,7 +18,8 @@ std::string text_of(const json& row, const char* key) {
   const auto it = row.find(key);
   if (it == row.end()) return "";
   if (!it->is_string()) {
-    throw Error(ErrorKind::input, fmt::format("'{}' must be a string, as in \"{}\": \"...\"", key, key));
+    throw Error(ErrorKind::input,
+                fmt::format("'{}' must be a string, as in \"{}\": \"...\"", key, key));
   }
   return it->get<std::string>();
 }
@@ -48,7 +49,8 @@ Prompt prompt_of(const json& row, std::size_t line) {
     prompt.id = std::to_string(line);
   } else {
     prompt.id = id->is_string() ? id->get<std::string>() : id->dump();
-    if (prompt.id.empty()) throw Error(ErrorKind::input, "the id is empty; name it or leave it out");
+    if (prompt.id.empty())
+      throw Error(ErrorKind::input, "the id is empty; name it or leave it out");
   }
   if (const auto messages = row.find("messages"); messages != row.end()) {
     if (!messages->is_array()) throw Error(ErrorKind::input, "'messages' must be a list");
@@ -69,8 +71,8 @@ Prompt prompt_of(const json& row, std::size_t line) {
 std::vector<Prompt> read_prompts(const std::filesystem::path& path) {
   std::ifstream file(path);
   if (!file || std::filesystem::is_directory(path)) {
-    throw Error(ErrorKind::io, fmt::format("can't read the prompt file {}; check the path",
-                                           path.string()));
+    throw Error(ErrorKind::io,
+                fmt::format("can't read the prompt file {}; check the path", path.string()));
   }
   std::vector<Prompt> prompts;
   std::set<std::string> ids;

@@ -71,13 +71,14 @@ void ResultsFile::load(const std::string& settings) {
     const auto row = nlohmann::json::parse(line, nullptr, false);
     const bool piece = line.compare(0, kStart.size(), kStart.substr(0, line.size())) == 0;
     if (!piece || (!row.is_discarded() && text(row, "settings") != settings)) {
-      throw Error(ErrorKind::input, fmt::format("{} is no results file of `tq generate` under these "
-                                                "settings; nothing was changed; choose another --out",
-                                                path_.string()));
+      throw Error(ErrorKind::input,
+                  fmt::format("{} is no results file of `tq generate` under these "
+                              "settings; nothing was changed; choose another --out",
+                              path_.string()));
     }
     if (::ftruncate(file_, static_cast<off_t>(size_)) != 0) {
-      throw Error(ErrorKind::io, fmt::format("can't repair {}: {}", path_.string(),
-                                             std::strerror(errno)));
+      throw Error(ErrorKind::io,
+                  fmt::format("can't repair {}: {}", path_.string(), std::strerror(errno)));
     }
   }
 }

@@ -52,14 +52,14 @@ std::filesystem::path find_model(std::string_view name_or_path) {
     names.emplace_back(entry.name);
   }
   if (path.has_parent_path() || path.extension() == ".gguf") {
-    throw Error(ErrorKind::model, fmt::format("no model file {}; check the path, or see `tq models`",
-                                              path.string()));
+    throw Error(ErrorKind::model,
+                fmt::format("no model file {}; check the path, or see `tq models`", path.string()));
   }
   const std::string near = nearest_name(name_or_path, names);
-  throw Error(ErrorKind::usage,
-              fmt::format("no model named '{}'{}; see `tq models`, or give the path of a GGUF file",
-                          name_or_path,
-                          near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near)));
+  throw Error(
+      ErrorKind::usage,
+      fmt::format("no model named '{}'{}; see `tq models`, or give the path of a GGUF file",
+                  name_or_path, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near)));
 }
 
 }  // namespace tq

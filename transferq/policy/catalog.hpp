@@ -14,11 +14,11 @@ struct CatalogEntry {
   std::string_view name;
   std::string_view file;
   std::uint64_t bytes;
-  std::string_view sha256;       // "" for a conversion, whose bytes depend on the engine's version
+  std::string_view sha256;  // "" for a conversion, whose bytes depend on the engine's version
   std::string_view license;
-  std::string_view source;       // where the file comes from
-  std::string_view made_from;    // the entry it is a conversion of, or ""
-  std::string_view type;         // weight type of the conversion, as convert_model() takes it
+  std::string_view source;     // where the file comes from
+  std::string_view made_from;  // the entry it is a conversion of, or ""
+  std::string_view type;       // weight type of the conversion, as convert_model() takes it
 };
 
 std::span<const CatalogEntry> catalog();

@@ -18,8 +18,8 @@ std::shared_ptr<const Model> ModelStore::model(std::string_view name_or_path) {
 
 Policy ModelStore::policy(std::string_view list, std::string_view what, Format format,
                           std::string_view fallback) {
-  const Spec spec = parse_spec(
-      list, what, {"system", "lora", "lora-scale", "control", "control-scale"});
+  const Spec spec =
+      parse_spec(list, what, {"system", "lora", "lora-scale", "control", "control-scale"});
   const std::string_view name = spec.name.empty() ? fallback : std::string_view(spec.name);
   if (name.empty()) {
     throw Error(ErrorKind::usage,

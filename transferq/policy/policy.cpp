@@ -34,8 +34,8 @@ std::string Policy::render(const Prompt& prompt) const {
 std::vector<Token> Policy::encode(const Prompt& prompt) const {
   std::vector<Token> tokens = model_->tokenize(render(prompt), true);
   if (tokens.empty()) {
-    throw Error(ErrorKind::input, fmt::format("prompt '{}' is empty; write at least one word",
-                                              prompt.id));
+    throw Error(ErrorKind::input,
+                fmt::format("prompt '{}' is empty; write at least one word", prompt.id));
   }
   return tokens;
 }

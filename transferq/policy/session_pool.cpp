@@ -37,8 +37,8 @@ void SessionPool::plan(const Policy& policy, std::size_t prompt, const Workload&
   if (longest > limit) {
     throw Error(ErrorKind::input,
                 fmt::format("the prompt's {} tokens and a response of up to {} exceed the context "
-                            "of {}; shorten the prompt, lower --max-tokens{}",
-                            prompt, work.tokens, limit,
+                            "of {}; shorten the prompt{} --max-tokens{}",
+                            prompt, work.tokens, limit, limit < trained ? ", lower" : " or lower",
                             limit < trained ? " or raise --context" : ""));
   }
   // Two spare tokens a branch: another tokenizer may cut the same text differently.

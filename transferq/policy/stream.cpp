@@ -14,7 +14,8 @@ Stream::Stream(const Policy& policy, Session& session, std::vector<Token> prompt
 void Stream::evaluate() {
   if (pending_.empty()) return;
   const bool with_prompt = branch_.length() == 0;
-  const Want want = session_->model().hidden_size() > 0 ? Want::logits | Want::hidden : Want::logits;
+  const Want want =
+      session_->model().hidden_size() > 0 ? Want::logits | Want::hidden : Want::logits;
   const std::array<Feed, 1> feeds{Feed{branch_.id(), pending_, want}};
   output_ = std::move(session_->forward(feeds).front());
   if (with_prompt) prompt_evaluations_ += prompt_.size();

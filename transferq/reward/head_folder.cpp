@@ -46,11 +46,11 @@ fs::path find_head(const std::string& name_or_path) {
   if (fs::exists(shipped)) return shipped;
   const auto names = shipped_heads();
   const std::string near = nearest_name(name_or_path, names);
-  throw Error(ErrorKind::model,
-              fmt::format("no head '{}'{}; give the path of a head file, or the name of a shipped "
-                          "one (`tq models` lists them)",
-                          name_or_path,
-                          near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near)));
+  throw Error(
+      ErrorKind::model,
+      fmt::format("no head '{}'{}; give the path of a head file, or the name of a shipped "
+                  "one (`tq models` lists them)",
+                  name_or_path, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near)));
 }
 
 }  // namespace tq

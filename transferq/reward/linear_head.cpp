@@ -110,16 +110,18 @@ std::unique_ptr<Reward> make_linear_head(const std::filesystem::path& file, Poli
     return Error(ErrorKind::model, fmt::format("the head {} {}", file.string(), why));
   };
   if (head.weights.size() != base.model().hidden_size()) {
-    throw refuse(fmt::format("reads {} hidden values, {} has {}; name the head's own base with "
-                             "head={},model={}",
-                             head.weights.size(), base.model().name(), base.model().hidden_size(),
-                             file.string(), head.base_name));
+    throw refuse(
+        fmt::format("reads {} hidden values, {} has {}; name the head's own base with "
+                    "head={},model={}",
+                    head.weights.size(), base.model().name(), base.model().hidden_size(),
+                    file.string(), head.base_name));
   }
   if (head.base_identity != base.model().identity() && !force) {
-    throw refuse(fmt::format("was fitted on {}, and {} is another model or quantisation, on which "
-                             "its rewards mean something else; name its base with head={},model=..., "
-                             "refit it, or add force=1",
-                             head.base_name, base.model().name(), file.string()));
+    throw refuse(
+        fmt::format("was fitted on {}, and {} is another model or quantisation, on which "
+                    "its rewards mean something else; name its base with head={},model=..., "
+                    "refit it, or add force=1",
+                    head.base_name, base.model().name(), file.string()));
   }
   if (head.pooling != "last") throw refuse("pools by '" + head.pooling + "', which is not known");
   if (head.text != "conversation" && head.text != "response") {

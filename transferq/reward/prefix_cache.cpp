@@ -7,8 +7,8 @@ namespace tq {
 namespace {
 
 std::size_t common(std::span<const Token> a, std::span<const Token> b) {
-  return static_cast<std::size_t>(
-      std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first -
+                                  a.begin());
 }
 
 }  // namespace
@@ -88,7 +88,8 @@ std::vector<std::vector<float>> PrefixCache::wave(Range sequences) {
       kept = std::min(kept, tokens.size() - 1);
       next.branch.truncate(kept);
       fed.push_back(grown.size());
-      feeds.push_back({next.branch.id(), std::span<const Token>(tokens).subspan(kept), Want::hidden});
+      feeds.push_back(
+          {next.branch.id(), std::span<const Token>(tokens).subspan(kept), Want::hidden});
     }
     grown.push_back(std::move(next));
   }

@@ -59,8 +59,8 @@ const std::map<std::string, Kind>& kinds() {
       {"head",
        {{"head", "model", "force"},
         [](const Spec& spec, const Context& context) {
-          const auto base = spec.has("model") ? context.models.model(spec.get("model"))
-                                              : context.policy;
+          const auto base =
+              spec.has("model") ? context.models.model(spec.get("model")) : context.policy;
           return make_linear_head(find_head(spec.get("head")), Policy(base, context.format),
                                   spec.get("force", "0") != "0");
         }}},

@@ -109,8 +109,8 @@ std::unique_ptr<Reward> make_word_rule(std::vector<std::string> wanted,
   if (good.empty() && bad.empty()) {
     throw Error(ErrorKind::usage, "a word rule needs words, as in words=happy glad or avoid=sad");
   }
-  const std::string name = fmt::format("words={},avoid={},cap={}", fmt::join(good, " "),
-                                       fmt::join(bad, " "), cap);
+  const std::string name =
+      fmt::format("words={},avoid={},cap={}", fmt::join(good, " "), fmt::join(bad, " "), cap);
   return std::make_unique<RuleReward>(name, cap > 0, [good, bad, cap](const std::string& text) {
     std::size_t plus = 0, minus = 0;
     for_each_run(text, in_word, [&](std::string word) {

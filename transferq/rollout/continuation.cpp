@@ -48,8 +48,7 @@ void Continuation::feed_candidates(const ExpandRequest& request, Expansion& expa
 Token Continuation::next(const ExpandRequest& request, const Growing& g,
                          const Output& output) const {
   if (options_.greedy) {
-    return output.argmax != kNoToken ? output.argmax
-                                     : static_cast<Token>(argmax(output.logits));
+    return output.argmax != kNoToken ? output.argmax : static_cast<Token>(argmax(output.logits));
   }
   RandomKey key = request.key;
   key.candidate = static_cast<std::uint32_t>(request.candidates[g.rollout.candidate]);
@@ -112,7 +111,11 @@ Expansion Continuation::expand(const ExpandRequest& request) const {
     const std::size_t samples = expansion.branches[c] ? options_.samples : 1;
     for (std::size_t s = 0; s < samples; ++s) {
       all.push_back({{c, {}, 1.0 / static_cast<double>(samples), {}},
-                     static_cast<std::uint32_t>(s), {}, nullptr, {}, false});
+                     static_cast<std::uint32_t>(s),
+                     {},
+                     nullptr,
+                     {},
+                     false});
     }
   }
   const Capacity capacity = request.trunk.session().capacity();

@@ -14,9 +14,9 @@ struct Walk {
   Expansion& expansion;
 
   Output evaluate(const Branch& branch, const Token& token) const {
-    const std::array<Feed, 1> feeds{Feed{branch.id(), std::span(&token, 1),
-                                         request.hidden ? Want::logits | Want::hidden
-                                                        : Want::logits}};
+    const std::array<Feed, 1> feeds{
+        Feed{branch.id(), std::span(&token, 1),
+             request.hidden ? Want::logits | Want::hidden : Want::logits}};
     ++expansion.evaluations;
     return branch.session().forward(feeds).front();
   }

@@ -24,10 +24,10 @@ struct ExpandRequest {
 
 struct Rollout {
   std::size_t candidate = 0;
-  std::vector<Token> tokens;   // behind the candidate, with the token that ended the response
-  double weight = 1;           // its share in the candidate's value
-  std::vector<float> hidden;   // after the last token that is text; empty if not asked for or if
-                               // the candidate itself ends the response
+  std::vector<Token> tokens;  // behind the candidate, with the token that ended the response
+  double weight = 1;          // its share in the candidate's value
+  std::vector<float> hidden;  // after the last token that is text; empty if not asked for or if
+                              // the candidate itself ends the response
 };
 
 struct Expansion {

@@ -2,8 +2,8 @@
 
 namespace tq {
 
-std::vector<double> direct_values(std::span<const Rollout> rollouts, std::span<const double> rewards,
-                                  std::size_t candidates) {
+std::vector<double> direct_values(std::span<const Rollout> rollouts,
+                                  std::span<const double> rewards, std::size_t candidates) {
   std::vector<double> values(candidates, 0.0);
   std::vector<double> weights(candidates, 0.0);
   for (std::size_t i = 0; i < rollouts.size(); ++i) {

@@ -11,9 +11,9 @@
 
 namespace tq {
 
-// `rewards` has one value a roll-out; returns one a candidate (0 <= candidate < candidates). Weights
-// are normalised within each candidate.
-std::vector<double> direct_values(std::span<const Rollout> rollouts, std::span<const double> rewards,
-                                  std::size_t candidates);
+// `rewards` has one value a roll-out; returns one a candidate (0 <= candidate < candidates).
+// Weights are normalised within each candidate.
+std::vector<double> direct_values(std::span<const Rollout> rollouts,
+                                  std::span<const double> rewards, std::size_t candidates);
 
 }  // namespace tq

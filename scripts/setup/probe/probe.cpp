@@ -9,7 +9,9 @@
 [[maybe_unused]] const auto needed_calls = [] {
   (void)&llama_memory_seq_cp;
   (void)&llama_memory_seq_rm;
-  (void)&llama_get_embeddings_ith;
+  (void)&llama_supports_gpu_offload;
+  (void)&llama_model_n_embd_out;
+  (void)&llama_model_is_hybrid;
   (void)&llama_set_adapters_lora;
   (void)&llama_set_adapter_cvec;
   (void)&llama_model_quantize;
@@ -30,7 +32,9 @@ int main(int argc, char** argv) {
   llama_context_params params = llama_context_default_params();
   params.n_ctx = 64;
   params.n_seq_max = 2;
+  params.n_outputs_max = 2;
   params.kv_unified = true;
+  params.swa_full = true;
   params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
   llama_context* context = llama_init_from_model(model, params);
   if (context == nullptr) {

@@ -46,11 +46,11 @@ void apply_control_vector(const LoadedModel& model, const std::string& path, dou
       row[j] += static_cast<float>(scale) * (*values)[j];
     }
   }
-  if (count == 0 || llama_set_adapter_cvec(context, data.data(), data.size(),
-                                           static_cast<std::int32_t>(width), 1,
-                                           static_cast<std::int32_t>(layers)) != 0) {
-    throw Error(ErrorKind::model, fmt::format("{} holds no control vector that {} can use", path,
-                                              model.name()));
+  if (count == 0 ||
+      llama_set_adapter_cvec(context, data.data(), data.size(), static_cast<std::int32_t>(width), 1,
+                             static_cast<std::int32_t>(layers)) != 0) {
+    throw Error(ErrorKind::model,
+                fmt::format("{} holds no control vector that {} can use", path, model.name()));
   }
 }
 
@@ -61,8 +61,8 @@ void apply_adapter(const LoadedModel& model, const Adapter& adapter, llama_conte
     std::array<llama_adapter_lora*, 1> loras{model.lora(adapter.lora)};
     std::array<float, 1> scales{static_cast<float>(adapter.lora_scale)};
     if (llama_set_adapters_lora(context, loras.data(), loras.size(), scales.data()) != 0) {
-      throw Error(ErrorKind::model, fmt::format("the LoRA adapter {} does not fit {}", adapter.lora,
-                                                model.name()));
+      throw Error(ErrorKind::model,
+                  fmt::format("the LoRA adapter {} does not fit {}", adapter.lora, model.name()));
     }
   }
   if (!adapter.control_vector.empty()) {

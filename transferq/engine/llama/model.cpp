@@ -166,8 +166,9 @@ std::shared_ptr<const Model> load_model(const std::filesystem::path& path,
   clear_log();
   llama_model* model = llama_model_load_from_file(path.c_str(), params);
   if (model == nullptr) {
-    throw Error(ErrorKind::model, fmt::format("can't load {}: {}; check that the GGUF file is whole",
-                                              path.string(), last_error()));
+    throw Error(ErrorKind::model,
+                fmt::format("can't load {}: {}; check that the GGUF file is whole", path.string(),
+                            last_error()));
   }
   auto loaded = std::make_shared<LoadedModel>(path, model);
   if (llama_model_is_recurrent(model) || llama_model_is_hybrid(model) ||

@@ -24,8 +24,8 @@ constexpr std::size_t kCellBlock = 256;
 
 struct LlamaSession::Slot {
   std::size_t feed;
-  std::int32_t row;     // its token's place in the batch
-  std::size_t output;   // its place among the batch's outputs
+  std::int32_t row;    // its token's place in the batch
+  std::size_t output;  // its place among the batch's outputs
   Want want;
 };
 
@@ -34,8 +34,8 @@ LlamaSession::LlamaSession(std::shared_ptr<const LoadedModel> model, const Sessi
   const std::size_t cells = options.cells == 0 ? model_->context() : options.cells;
   const std::size_t branches =
       std::clamp<std::size_t>(options.branches, 1, llama_max_parallel_sequences());
-  const int threads =
-      options.threads > 0 ? options.threads
+  const int threads = options.threads > 0
+                          ? options.threads
                           : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const ggml_type cache = options.cache == CacheType::f32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
   batch_capacity_ = kBatch;
@@ -51,9 +51,10 @@ LlamaSession::LlamaSession(std::shared_ptr<const LoadedModel> model, const Sessi
   params.swa_full = true;  // a window that forgot its past could not be truncated or forked
   params.type_k = params.type_v = cache;
   params.no_perf = true;
-  // On the CPU, a shared prefix is one matrix product for all branches only without flash attention.
-  params.flash_attn_type = llama_supports_gpu_offload() ? LLAMA_FLASH_ATTN_TYPE_AUTO
-                                                        : LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  // On the CPU, a shared prefix is one matrix product for all branches only without flash
+  // attention.
+  params.flash_attn_type =
+      llama_supports_gpu_offload() ? LLAMA_FLASH_ATTN_TYPE_AUTO : LLAMA_FLASH_ATTN_TYPE_DISABLED;
   params.cb_eval = on_tensor;
   params.cb_eval_user_data = this;
   clear_log();
@@ -78,8 +79,7 @@ BranchId LlamaSession::fork(BranchId branch) {
 
 void LlamaSession::truncate(BranchId branch, std::size_t length) {
   table_->truncate(branch, length);
-  llama_memory_seq_rm(llama_get_memory(context_.get()), branch,
-                      static_cast<llama_pos>(length), -1);
+  llama_memory_seq_rm(llama_get_memory(context_.get()), branch, static_cast<llama_pos>(length), -1);
 }
 
 void LlamaSession::drop(BranchId branch) {
@@ -120,8 +120,9 @@ void LlamaSession::evaluate(std::span<const Slot> slots, std::vector<Output>& ou
   }
   const std::size_t width = model_->hidden_size();
   if (capture_ && hidden_.size() != slots.size() * width) {
-    throw Error(ErrorKind::model, fmt::format("{} gives no final hidden state; a head can't read it",
-                                              model_->name()));
+    throw Error(
+        ErrorKind::model,
+        fmt::format("{} gives no final hidden state; a head can't read it", model_->name()));
   }
   for (const Slot& slot : slots) {
     Output& out = outputs[slot.feed];
