@@ -78,7 +78,7 @@ std::string summary(const Generated& g) {
                    g.decoded.tokens.size(), sum / n, e.prompt, g.seconds, g.seconds / n);
 }
 
-// Prints whole characters as soon as their last byte is there.
+// Prints whole characters as soon as their last byte is there; half a one at the end is no text.
 class TextStream {
  public:
   explicit TextStream(bool colour) : colour_(colour) {}
@@ -88,11 +88,14 @@ class TextStream {
     const std::string text = replace_invalid_utf8(pending_.substr(0, whole));
     print(styled(text, emphasis ? Style::green : Style::plain, colour_));
     pending_.erase(0, whole);
+    started_ = true;
   }
-  void finish() { print(replace_invalid_utf8(pending_) + "\n"); }
+  bool started() const { return started_; }
+  void finish() { print("\n"); }
 
  private:
   bool colour_;
+  bool started_ = false;
   std::string pending_;
 };
 
@@ -130,14 +133,21 @@ void generate_one(const GenerateFlags& f, const Run& run, const Prompt& prompt,
   TextStream text(colour);
   Changes changes;
   std::size_t number = 0;
-  const Generated g = worker.generate(prompt, stop, [&](const Step& step) {
+  const auto show = [&](const Step& step) {
     const bool changed = changes.add(step);
     if (f.explain) {
       print(explain_step(step, ++number, colour));
     } else {
       text.add(step.text, changed);
     }
-  });
+  };
+  Generated g;
+  try {
+    g = worker.generate(prompt, stop, show);
+  } catch (const Error&) {
+    if (text.started()) text.finish();  // the error gets a line of its own
+    throw;
+  }
   if (f.explain) {
     print("\n" + g.decoded.text + "\n");
   } else {
@@ -184,7 +194,11 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
       } else if (f.json) {
         print(row.dump() + "\n");
       } else {
-        print(fmt::format("== {}\n{}\n\n", prompt.id, g.decoded.text));
+        std::string text = fmt::format("== {}\n", prompt.id);
+        for (std::size_t step = 0; step < steps.size(); ++step) {
+          text += explain_step(steps[step], step + 1, colour_output());
+        }
+        print(text + g.decoded.text + "\n\n");
       }
       progress.advance();
     };

@@ -76,7 +76,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::ExtrasError&) {
     return fail(unknown(app, app.remaining(true)), 2);
   } catch (const CLI::ParseError& e) {
-    return fail(fmt::format("{}; see tq --help", e.what()), 2);
+    const auto chosen = app.get_subcommands();
+    return fail(fmt::format("{}; see tq {}--help", e.what(),
+                            chosen.empty() ? "" : chosen.front()->get_name() + " "),
+                2);
   } catch (const std::exception& e) {
     return fail(e.what(), 1);
   }

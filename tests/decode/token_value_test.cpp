@@ -213,7 +213,8 @@ TEST_F(TokenValueTest, CharactersMadeOfSeveralTokensAreScoredAndWrittenWhole) {
   std::string written;
   for (const Step& step : out.steps) written += step.text;
   EXPECT_EQ(written, bytes);
-  EXPECT_EQ(out.decoded.text, "a\xE4\xB8\xAD\xF0\x9F\x98\x80z\xEF\xBF\xBD(\xEF\xBF\xBD");
+  // Half a character at the end is left out, as it was when the text was scored.
+  EXPECT_EQ(out.decoded.text, "a\xE4\xB8\xAD\xF0\x9F\x98\x80z\xEF\xBF\xBD(");
 }
 
 TEST_F(TokenValueTest, RollOutsThatStopInsideACharacterAreScoredWithoutIt) {

@@ -30,12 +30,7 @@ Draft Response::draft(std::span<const Token> more) const {
 }
 
 Decoded Response::decoded(double kl, KlKind kind) const {
-  return {tokens_,
-          replace_invalid_utf8(text_),
-          ended_ ? Finish::stop : Finish::length,
-          std::nullopt,
-          kl,
-          kind};
+  return {tokens_, draft({}).text, ended_ ? Finish::stop : Finish::length, std::nullopt, kl, kind};
 }
 
 Decoded Response::finish(Stream& stream, double kl) const {

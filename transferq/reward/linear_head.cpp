@@ -24,16 +24,20 @@ class HeadScorer final : public Scorer {
 
   std::vector<double> score(std::span<const Draft> drafts) override {
     std::vector<std::vector<Token>> sequences;
-    for (const Draft& draft : drafts) {
-      if (draft.hidden.empty()) sequences.push_back(sequence(draft));
+    std::vector<std::size_t> from(drafts.size(), kNone);  // which sequence a draft became
+    for (std::size_t i = 0; i < drafts.size(); ++i) {
+      if (!drafts[i].hidden.empty()) continue;
+      std::vector<Token> tokens = sequence(drafts[i]);
+      if (tokens.empty()) continue;
+      from[i] = sequences.size();
+      sequences.push_back(std::move(tokens));
     }
     if (!cache_ && !sequences.empty()) cache_.emplace(sessions_.get(base_));
     const auto states = cache_ ? cache_->hidden(sequences) : std::vector<std::vector<float>>{};
     std::vector<double> out;
-    std::size_t next = 0;
-    for (const Draft& draft : drafts) {
-      const double score = weigh(draft.hidden.empty() ? states[next++] : draft.hidden);
-      out.push_back(draft.whole ? score : score + head_.bias);
+    for (std::size_t i = 0; i < drafts.size(); ++i) {
+      const double score = weigh(from[i] == kNone ? drafts[i].hidden : states[from[i]]);
+      out.push_back(drafts[i].whole ? score : score + head_.bias);
     }
     return out;
   }
@@ -46,6 +50,8 @@ class HeadScorer final : public Scorer {
   }
 
  private:
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
   std::vector<Token> sequence(const Draft& draft) const {
     std::vector<Token> tokens;
     if (draft.whole) {
@@ -54,9 +60,6 @@ class HeadScorer final : public Scorer {
       tokens = prompt_;
       const auto response = base_.model().tokenize(draft.text, prompt_.empty());
       tokens.insert(tokens.end(), response.begin(), response.end());
-    }
-    if (tokens.empty()) {
-      throw Error(ErrorKind::input, "an empty response has no text that the head could read");
     }
     return tokens;
   }

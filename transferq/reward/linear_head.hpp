@@ -2,6 +2,7 @@
 // at the last token of the text. The head is a file of ours (engine/llama/head_file.hpp), the base
 // a policy without adapter or system prompt.
 //
+// An empty text has no hidden state: a head that reads the response alone gives it the bias.
 // It reads the conversation (prompt and response) or the response alone, as the file says. Where
 // the policy that decodes is the base itself and has the same prompt before it, the hidden state of
 // the roll-out is the one wanted and a score costs no evaluation.

@@ -34,9 +34,9 @@ LlamaSession::LlamaSession(std::shared_ptr<const LoadedModel> model, const Sessi
   const std::size_t cells = options.cells == 0 ? model_->context() : options.cells;
   const std::size_t branches =
       std::clamp<std::size_t>(options.branches, 1, llama_max_parallel_sequences());
-  const int threads = options.threads > 0
-                          ? options.threads
-                          : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  // More threads than cores would wait for each other, spinning.
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int threads = options.threads > 0 ? std::min(options.threads, cores) : cores;
   const ggml_type cache = options.cache == CacheType::f32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
   batch_capacity_ = kBatch;
   output_capacity_ = branches;
