@@ -1,9 +1,10 @@
 // Seconds per emitted token of plain decoding, official and tq, side by side in one run, behind
 // prompts of several lengths. The prompt's own evaluation and the first token are left out.
 //
-//   bench_decoders MODEL [TOKENS]      MODEL: a name of `tq models` or a GGUF file
+//   bench_decoders MODEL REWARD_MODEL [TOKENS]     names of `tq models` or GGUF files
 //
-// The reward is a linear head with random weights: its cost does not depend on them.
+// The reward is a linear head with small random weights: its cost does not depend on them, and the
+// text stays the model's own.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -14,7 +15,6 @@
 
 #include "transferq/core/error.hpp"
 #include "transferq/decode/factory.hpp"
-#include "transferq/eval/generator.hpp"
 #include "transferq/policy/model_store.hpp"
 #include "transferq/reward/linear_head.hpp"
 
@@ -25,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 struct Contender {
   std::string name;
   tq::DecoderOptions options;
-  bool own_reward_model;  // a head on another conversation format: nothing is shared
+  std::shared_ptr<const tq::Reward> reward;
   std::size_t tokens;
 };
 
@@ -34,14 +34,14 @@ struct Measured {
   double evaluations = 0;  // a token
 };
 
-// A head for the model, with weights that mean nothing.
-std::shared_ptr<const tq::Reward> random_head(const std::shared_ptr<const tq::Model>& model,
-                                              const std::string& text) {
-  const auto file = std::filesystem::temp_directory_path() / fmt::format("tq-bench-{}.gguf", text);
-  tq::HeadFile head{"random", model->name(), model->identity(), text, "last", "bench", {}, 0, {}};
+// A head for the model, with weights that mean nothing and hardly move a choice.
+std::shared_ptr<const tq::Reward> random_head(const std::shared_ptr<const tq::Model>& model) {
+  const auto file = std::filesystem::temp_directory_path() / "tq-bench-head.gguf";
+  tq::HeadFile head{
+      "random", model->name(), model->identity(), "conversation", "last", "bench", {}, 0, {}};
   std::mt19937 random(1);
   for (std::size_t i = 0; i < model->hidden_size(); ++i) {
-    head.weights.push_back(static_cast<float>(random() % 1000) / 1000 - 0.5f);
+    head.weights.push_back((static_cast<float>(random() % 1000) / 1000 - 0.5f) / 100);
   }
   tq::write_head(file, head);
   auto reward = tq::make_linear_head(file, tq::Policy(model, tq::Format::raw));
@@ -57,51 +57,77 @@ tq::Prompt prompt_of(const tq::Model& model, std::size_t tokens) {
   return tq::make_prompt("bench", text);
 }
 
-Measured measure(const tq::Setup& setup, const tq::Prompt& prompt) {
-  std::vector<Clock::time_point> ticks;
-  const tq::Generated g = tq::Worker(setup, {}).generate(
-      prompt, {}, [&](const tq::Step&) { ticks.push_back(Clock::now()); });
-  const auto n = static_cast<double>(ticks.size());
-  const double seconds = std::chrono::duration<double>(ticks.back() - ticks.front()).count();
-  const auto& e = g.evaluations;
-  return {seconds / std::max(n - 1, 1.0),
-          static_cast<double>(e.policy + e.reference + e.reward) / n};
+// Decodes until `tokens` tokens are there and stops, so that no roll-out is cut short by the end of
+// the response.
+Measured measure(const Contender& c, const tq::Policy& policy, const tq::Policy& reward_base,
+                 const tq::Prompt& prompt) {
+  const std::size_t longest = c.tokens + c.options.horizon + 2;
+  const auto decoder = tq::make_decoder(c.options, policy.model().vocabulary());
+  const tq::Workload work = decoder->workload(longest);
+  tq::SessionOptions options;
+  options.branches = 2 * work.width + 8;
+  tq::SessionPool pool(options);
+  std::vector<tq::Token> tokens = policy.encode(prompt);
+  pool.begin_prompt();
+  pool.plan(policy, tokens.size(), work);
+  const auto scorer = c.reward->open(prompt, pool, work);
+  tq::Stream stream(policy, pool.get(policy), std::move(tokens));
+
+  const auto evaluations = [&] {
+    const std::uint64_t own = pool.get(policy).evaluations();
+    const bool shared = tq::share_session(policy, reward_base);
+    return static_cast<double>(own + (shared ? 0 : pool.get(reward_base).evaluations()));
+  };
+  std::size_t made = 0;
+  double first = 0, last = 0;
+  Clock::time_point start, end;
+  std::stop_source stop;
+  const auto sink = [&](const tq::Step&) {
+    end = Clock::now();
+    last = evaluations();
+    if (made++ == 0) {
+      start = end;
+      first = last;
+    }
+    if (made > c.tokens) stop.request_stop();
+  };
+  tq::Evaluations ignored;
+  try {
+    decoder->decode({stream, stream, scorer.get(), longest, {}, stop.get_token(), sink}, ignored);
+  } catch (const tq::Error& e) {
+    if (e.kind() != tq::ErrorKind::interrupted) throw;
+  }
+  const auto n = static_cast<double>(made - 1);
+  return {std::chrono::duration<double>(end - start).count() / n, (last - first) / n};
 }
 
-int run(const std::string& name, std::size_t tokens) {
+int run(const std::string& name, const std::string& reward_name, std::size_t tokens) {
   tq::ModelStore store;
   const auto model = store.model(name);
-  const auto shared = random_head(model, "conversation");
-  // A head that reads the response alone has no use for the policy's states and pays in full.
-  const auto separate = random_head(model, "response");
-  tq::DecoderOptions tq_options;
-  tq_options.name = "tq";
-  tq_options.greedy_rollouts = true;
-  tq::DecoderOptions plain, official;
+  const auto other = store.model(reward_name);
+  const tq::Policy policy(model, tq::Format::raw), reward_base(other, tq::Format::raw);
+  const auto shared = random_head(model);
+  const auto separate = random_head(other);
+  tq::DecoderOptions plain, official, values;
   plain.name = "greedy";
   official.name = "official";
-  const std::vector<Contender> contenders{{"plain", plain, false, 8 * tokens},
-                                          {"official", official, false, tokens},
-                                          {"tq, own reward model", tq_options, true, tokens},
-                                          {"tq, shared session", tq_options, false, tokens}};
+  values.name = "tq";
+  values.greedy_rollouts = true;
+  const std::vector<Contender> contenders{
+      {"plain", plain, shared, 8 * tokens},
+      {"official", official, shared, tokens},
+      {"tq", values, shared, tokens},
+      {"tq, reward on " + reward_name, values, separate, tokens}};
   fmt::print("{}, k = 10, 20-token greedy roll-outs\n", model->name());
-  fmt::print("{:>7}  {:<22} {:>10} {:>14} {:>10}\n", "prompt", "decoder", "s a token",
+  fmt::print("{:>7}  {:<28} {:>10} {:>14} {:>10}\n", "prompt", "decoder", "s a token",
              "evals a token", "x plain");
   for (const std::size_t length : {50, 200, 800}) {
     const tq::Prompt prompt = prompt_of(*model, length);
     double plain_seconds = 0;
     for (const Contender& c : contenders) {
-      // Roll-outs are cut at the response's end, so allow for a full one behind the last token.
-      const bool rolls = c.options.name == "tq";
-      tq::Setup setup{tq::Policy(model, tq::Format::raw),
-                      std::nullopt,
-                      c.own_reward_model ? separate : shared,
-                      tq::make_decoder(c.options, model->vocabulary()),
-                      c.tokens + (rolls ? c.options.horizon : 0),
-                      0};
-      Measured m = measure(setup, prompt);
+      const Measured m = measure(c, policy, c.reward == separate ? reward_base : policy, prompt);
       if (plain_seconds == 0) plain_seconds = m.seconds;
-      fmt::print("{:>7}  {:<22} {:>10.3f} {:>14.1f} {:>10.1f}\n", length, c.name, m.seconds,
+      fmt::print("{:>7}  {:<28} {:>10.3f} {:>14.1f} {:>10.1f}\n", length, c.name, m.seconds,
                  m.evaluations, m.seconds / plain_seconds);
       std::fflush(stdout);
     }
@@ -113,7 +139,11 @@ int run(const std::string& name, std::size_t tokens) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc > 1 ? argv[1] : "smollm2", argc > 2 ? std::stoul(argv[2]) : 6);
+    if (argc < 3) {
+      fmt::print(stderr, "usage: bench_decoders MODEL REWARD_MODEL [TOKENS]\n");
+      return 2;
+    }
+    return run(argv[1], argv[2], argc > 3 ? std::stoul(argv[3]) : 5);
   } catch (const std::exception& e) {
     fmt::print(stderr, "bench_decoders: {}\n", e.what());
     return 1;

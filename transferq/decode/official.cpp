@@ -10,11 +10,19 @@
 namespace tq {
 namespace {
 
-// Prompt, response and continuation as one text, special tokens written out, without padding.
-Draft whole_text(const Model& model, std::vector<Token> tokens, std::span<const Token> more) {
-  tokens.insert(tokens.end(), more.begin(), more.end());
+// Prompt, response and roll-out as one text, special tokens written out, without padding. Where
+// that text has the very tokens that were decoded, the roll-out's hidden state is the one wanted.
+Draft whole_text(const Model& model, std::vector<Token> tokens, Rollout& rollout) {
+  tokens.insert(tokens.end(), rollout.tokens.begin(), rollout.tokens.end());
+  const std::size_t decoded = tokens.size();
   while (tokens.size() > 1 && model.is_end(tokens.back())) tokens.pop_back();
-  return {replace_invalid_utf8(model.text(tokens, true)), {}, {}, true};
+  Draft draft{replace_invalid_utf8(model.text(tokens, true)), {}, {}, true};
+  const bool ended = !rollout.tokens.empty() && model.is_end(rollout.tokens.back());
+  const bool padding_alone = decoded - tokens.size() == (ended ? 1 : 0);
+  if (!rollout.hidden.empty() && padding_alone && model.tokenize(draft.text, true) == tokens) {
+    draft.hidden = std::move(rollout.hidden);
+  }
+  return draft;
 }
 
 }  // namespace
@@ -28,6 +36,7 @@ Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) cons
   Stream& stream = task.baseline;
   const Model& model = stream.policy().model();
   const std::size_t room = rollouts_.depth();  // roll-outs are not cut at max_tokens
+  const bool hidden = task.scorer->reads(stream);
   std::vector<Token> sequence = stream.prompt();
   Decoded out;
   while (out.tokens.size() < task.max_tokens) {
@@ -36,14 +45,14 @@ Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) cons
     const std::vector<std::size_t> best = top_k(logits, top_k_);
     const std::vector<Token> tokens(best.begin(), best.end());
     Expansion expansion =
-        rollouts_.expand({stream.branch(), tokens, room, false, task.key, task.stop});
+        rollouts_.expand({stream.branch(), tokens, room, hidden, task.key, task.stop});
     spent.policy += expansion.evaluations;
 
     std::vector<Draft> drafts;
-    for (const Rollout& rollout : expansion.rollouts) {
-      std::vector<Token> more{tokens[rollout.candidate]};
-      more.insert(more.end(), rollout.tokens.begin(), rollout.tokens.end());
-      drafts.push_back(whole_text(model, sequence, more));
+    for (Rollout& rollout : expansion.rollouts) {
+      std::vector<Token> grown = sequence;
+      grown.push_back(tokens[rollout.candidate]);
+      drafts.push_back(whole_text(model, std::move(grown), rollout));
     }
     const std::vector<double> rewards = task.scorer->score(drafts);
     std::vector<double> scores;
