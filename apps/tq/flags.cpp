@@ -45,6 +45,12 @@ std::string describe(const Policy& policy) {
                      file(a.lora), a.lora_scale, file(a.control_vector), a.control_scale);
 }
 
+std::string reward_help() {
+  std::vector<std::string> forms;
+  for (const RewardKind& kind : reward_kinds()) forms.push_back(kind.form);
+  return fmt::format("What to work towards: {}", fmt::join(forms, "; "));
+}
+
 }  // namespace
 
 const CLI::Validator& count() {
@@ -66,11 +72,7 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
                   "The aligned policy that rolls out, written like --model; without a name it "
                   "is the same model (system=Be kind). Default: the reference itself")
       ->option_text("LIST");
-  command
-      .add_option("--reward", f.reward,
-                  "What to work towards: head=NAME|FILE[,model=M], length=WORDS, "
-                  "regex=PATTERN[,cap=N], words=A B[,avoid=C D][,cap=N]")
-      ->option_text("LIST");
+  command.add_option("--reward", f.reward, reward_help())->option_text("LIST");
   command.add_option("--decoder", d.name, "How tokens are chosen")
       ->option_text(fmt::format("{} [greedy]", fmt::join(decoder_names(), "|")));
   command.add_option("--transfer", f.transfer, "How the baseline's roll-outs value a token")
@@ -151,12 +153,14 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
     const std::string same_model = f.model.substr(0, f.model.find(','));
     baseline = models.policy(f.baseline, "--baseline", format, same_model);
   }
-  std::shared_ptr<const Decoder> decoder = make_decoder(f.decoder, reference.model().vocabulary());
   std::shared_ptr<const Reward> reward;
   if (!f.reward.empty()) {
     const Policy& roller = baseline ? *baseline : reference;
     reward = make_reward(f.reward, models, roller.shared_model(), format);
   }
+  DecoderOptions options = f.decoder;
+  options.finished_only = reward != nullptr && !reward->info().partial;
+  std::shared_ptr<const Decoder> decoder = make_decoder(options, reference.model().vocabulary());
 
   SessionOptions session;
   session.cells = f.context;

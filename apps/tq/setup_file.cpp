@@ -32,6 +32,21 @@ std::string scalar(const toml::node& node, const std::string& key) {
                           key));
 }
 
+std::string list(const toml::table& table, const std::string& key);
+
+// A value inside a list: text or number as it is; a table, or several lists, in braces.
+std::string item(const toml::node& node, const std::string& key) {
+  if (const auto* table = node.as_table()) return '{' + list(*table, key) + '}';
+  const auto* array = node.as_array();
+  if (array == nullptr) return escape_spec_value(scalar(node, key));
+  std::string out;
+  for (const toml::node& element : *array) {
+    if (!out.empty()) out += ' ';
+    out += element.is_string() ? '{' + scalar(element, key) + '}' : item(element, key);
+  }
+  return out;
+}
+
 // {name = "smollm2", system = "Be kind"} as smollm2,system=Be kind.
 std::string list(const toml::table& table, const std::string& key) {
   std::string out;
@@ -40,7 +55,7 @@ std::string list(const toml::table& table, const std::string& key) {
     const std::string part(k.str());
     if (part == "name") continue;
     if (!out.empty()) out += ',';
-    out += part + '=' + escape_spec_value(scalar(value, key + "." + part));
+    out += part + '=' + item(value, key + "." + part);
   }
   return out;
 }

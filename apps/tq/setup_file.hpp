@@ -1,6 +1,7 @@
 // A setup file: the flags of a command, written down as TOML. Keys are the flags' names without
-// dashes in front; a table stands for a list (`model = {name = "smollm2", system = "Be kind"}`).
-// What the command line gives wins over the file.
+// dashes in front; a table stands for a list (`model = {name = "smollm2", system = "Be kind"}`),
+// and an array inside it for lists in braces (`reward = {sum = ["head=sentiment", {length =
+// 50}]}`). What the command line gives wins over the file.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -53,6 +53,24 @@ RC_GTEST_PROP(Spec, EscapingRoundTrips, (const std::string& value)) {
   RC_ASSERT(spec.get("system") == value);
 }
 
+TEST(Spec, AValueMayBeListsInBraces) {
+  const Spec spec = parse_spec(R"(m,system={a,b=1\,2} {c={d,e}},scale=2)", "--model", kKeys);
+  EXPECT_EQ(spec.name, "m");
+  EXPECT_EQ(spec.number("scale", 1), 2);
+  EXPECT_EQ(inner_lists(spec.get("system")), (std::vector<std::string>{R"(a,b=1\,2)", "c={d,e}"}));
+  EXPECT_EQ(inner_lists("a,b"), std::vector<std::string>{"a,b"});
+  EXPECT_EQ(inner_lists(""), std::vector<std::string>{});
+}
+
+TEST(Spec, ABraceElsewhereIsABrace) {
+  EXPECT_EQ(parse_spec(R"(system=[a-c]{2\,})", "--model", kKeys).get("system"), "[a-c]{2,}");
+  EXPECT_EQ(parse_spec(R"(system=\{x)", "--model", kKeys).get("system"), "{x");
+  EXPECT_EQ(parse_spec("system={x", "--model", kKeys).get("system"), "{x");
+  for (const std::string bad : {"{a", "{a} b", "{a} {b"}) {
+    EXPECT_THROW(inner_lists(bad), Error) << bad;
+  }
+}
+
 TEST(Spec, ErrorsSayWhatToDo) {
   EXPECT_NE(complaint("").find("--model"), std::string::npos);
   EXPECT_NE(complaint("a,,system=x").find("empty part"), std::string::npos);

@@ -53,7 +53,7 @@ class FunctionReward final : public Reward {
   class FunctionScorer final : public Scorer {
    public:
     explicit FunctionScorer(const Function& function) : function_(function) {}
-    std::vector<double> score(std::span<const Draft> drafts) override {
+    std::vector<double> compute(std::span<const Draft> drafts) override {
       std::vector<double> out;
       for (const Draft& draft : drafts) out.push_back(function_(draft));
       return out;

@@ -16,7 +16,7 @@ Generated some() {
   g.decoded.finish = Finish::stop;
   g.decoded.reward = 1.5;
   g.decoded.kl_to_reference = 0.25;
-  g.evaluations = {1, 2, 3, 4};
+  g.evaluations = {1, 2, 3, 4, {}};
   g.prompt_tokens = 9;
   g.seconds = 0.5;
   return g;

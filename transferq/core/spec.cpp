@@ -12,17 +12,49 @@
 namespace tq {
 namespace {
 
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts(1);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == ',' || text[i + 1] == '\\')) {
-      parts.back() += text[++i];
-    } else if (text[i] == ',') {
-      parts.emplace_back();
-    } else {
-      parts.back() += text[i];
+// The offset behind the brace that closes the one at `open`, or npos.
+std::size_t group_end(std::string_view text, std::size_t open) {
+  std::size_t depth = 0;
+  for (std::size_t i = open; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '{') {
+      ++depth;
+    } else if (text[i] == '}' && --depth == 0) {
+      return i + 1;
     }
   }
+  return std::string_view::npos;
+}
+
+// The part that begins at `at`, which moves to its comma or the end. A group at the beginning of a
+// value, and any behind it, is taken as it is, for whoever reads the inner list.
+std::string next_part(std::string_view text, std::size_t& at) {
+  std::string part;
+  bool in_value = false, starts = false, grouped = false;
+  for (; at < text.size() && text[at] != ','; ++at) {
+    const char c = text[at];
+    const std::size_t end =
+        c == '{' && (starts || grouped) ? group_end(text, at) : std::string_view::npos;
+    const char next = at + 1 < text.size() ? text[at + 1] : '\0';
+    if (end != std::string_view::npos) {
+      grouped = true;
+      part += text.substr(at, end - at);
+      at = end - 1;
+    } else if (c == '\\' && (next == ',' || next == '\\' || (next == '{' && starts))) {
+      part += text[++at];
+    } else {
+      part += c;
+    }
+    starts = c == '=' && !in_value;
+    in_value = in_value || c == '=';
+  }
+  return part;
+}
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at <= text.size(); ++at) parts.push_back(next_part(text, at));
   return parts;
 }
 
@@ -84,10 +116,28 @@ Spec parse_spec(std::string_view text, std::string_view what, const std::set<std
 std::string escape_spec_value(std::string_view value) {
   std::string out;
   for (const char c : value) {
-    if (c == ',' || c == '\\') out += '\\';
+    if (c == ',' || c == '\\' || (c == '{' && out.empty())) out += '\\';
     out += c;
   }
   return out;
+}
+
+std::vector<std::string> inner_lists(std::string_view value) {
+  std::vector<std::string> lists;
+  std::size_t at = value.find_first_not_of(' ');
+  if (at != std::string_view::npos && value[at] != '{') return {std::string(value)};
+  while (at != std::string_view::npos) {
+    const std::size_t end = value[at] == '{' ? group_end(value, at) : std::string_view::npos;
+    if (end == std::string_view::npos) {
+      throw Error(
+          ErrorKind::usage,
+          fmt::format("'{}' must be lists in braces, as in {{head=sentiment}} {{length=50}}",
+                      value));
+    }
+    lists.emplace_back(value.substr(at + 1, end - at - 2));
+    at = value.find_first_not_of(' ', end);
+  }
+  return lists;
 }
 
 }  // namespace tq

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -62,8 +63,9 @@ struct DecodeTask {
 struct Evaluations {
   std::uint64_t policy = 0;     // by the baseline's policy, roll-outs included
   std::uint64_t reference = 0;  // by the reference where it is another policy
-  std::uint64_t reward = 0;     // by the reward's model
+  std::uint64_t reward = 0;     // by the reward's models
   std::uint64_t prompt = 0;     // prompts, once for each policy and the reward
+  std::map<std::string, std::uint64_t> reward_models;  // `reward`, model by model
 };
 
 class Decoder {

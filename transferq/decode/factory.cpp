@@ -16,6 +16,9 @@
 namespace tq {
 namespace {
 
+// A horizon beyond any response; decoders cut it at the longest one they may make.
+constexpr std::size_t kToTheEnd = std::size_t{1} << 40;
+
 using Make = std::function<std::unique_ptr<Decoder>(const DecoderOptions&)>;
 
 std::unique_ptr<Decoder> token_value(const DecoderOptions& o, std::size_t horizon,
@@ -85,7 +88,17 @@ std::unique_ptr<Decoder> make_decoder(const DecoderOptions& options, std::size_t
                             fmt::join(names, ", ")));
   }
   validate(options, vocabulary);
-  return it->second(options);
+  if (!options.finished_only) return it->second(options);
+  if (options.name == "args" || options.name == "official") {
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("this reward can't score unfinished responses, as the decoder {} needs; "
+                    "use tq, cd or best-of",
+                    options.name));
+  }
+  DecoderOptions to_the_end = options;
+  to_the_end.horizon = kToTheEnd;
+  return it->second(to_the_end);
 }
 
 }  // namespace tq

@@ -21,6 +21,9 @@ struct DecoderOptions {
   std::size_t samples = 16;      // N of best-of
   Proposal proposal = Proposal::baseline;
   Choose choose = Choose::sample;
+  // The reward can't score unfinished responses (RewardInfo::partial): roll-outs go on to the end
+  // of the response, whatever the horizon.
+  bool finished_only = false;
 };
 
 std::vector<std::string> decoder_names();

@@ -17,10 +17,11 @@ void Response::add(Step step) {
 
 Draft Response::draft(std::span<const Token> more) const {
   const Model& model = task_.reference.policy().model();
-  Draft draft{text_, tokens_, {}, false};
+  Draft draft{text_, tokens_, {}, false, ended_};
   for (const Token token : more) {
     draft.tokens.push_back(token);
-    if (!model.is_end(token)) draft.text += model.piece(token, false);
+    draft.ended = model.is_end(token);
+    if (!draft.ended) draft.text += model.piece(token, false);
   }
   // Half a character is no text yet: a roll-out may stop inside one. What can't become one is
   // scored as it will be shown.

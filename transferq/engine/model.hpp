@@ -33,6 +33,7 @@ enum class CacheType { f16, f32 };  // precision of the KV memory
 struct SessionOptions {
   std::size_t cells = 0;      // KV cells; 0 = what the model was trained for
   std::size_t branches = 64;  // reduced to what the engine can hold
+  std::size_t outputs = 0;    // tokens of an evaluation that return something; 0 = one a branch
   int threads = 0;            // 0 = one a core
   CacheType cache = CacheType::f16;
   Adapter adapter{};

@@ -26,16 +26,29 @@ class Model;
 
 using BranchId = std::int32_t;
 
-// What forward() returns for a feed; combine with |.
-enum class Want : std::uint8_t { nothing = 0, logits = 1, argmax = 2, hidden = 4 };
+// What forward() returns for a feed: after its last token, or for each of its tokens (states,
+// likelihood). Combine with |.
+enum class Want : std::uint8_t {
+  nothing = 0,
+  logits = 1,
+  argmax = 2,
+  hidden = 4,
+  states = 8,
+  likelihood = 16,
+};
 constexpr Want operator|(Want a, Want b) {
   return static_cast<Want>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
 }
+constexpr Want operator&(Want a, Want b) {
+  return static_cast<Want>(static_cast<std::uint8_t>(a) & static_cast<std::uint8_t>(b));
+}
+constexpr Want operator~(Want a) { return static_cast<Want>(~static_cast<std::uint8_t>(a) & 0xff); }
+// Whether the two have a flag in common.
 constexpr bool has(Want set, Want flag) {
   return (static_cast<std::uint8_t>(set) & static_cast<std::uint8_t>(flag)) != 0;
 }
 
-// New tokens (at least one) for a branch, and what to return for the last of them.
+// New tokens (at least one) for a branch, and what to return.
 struct Feed {
   BranchId branch;
   std::span<const Token> tokens;
@@ -46,6 +59,8 @@ struct Output {
   std::vector<double> logits;  // [vocabulary], unnormalised natural log-odds; empty if not wanted
   std::vector<float> hidden;   // [hidden size], after the final norm; empty if not wanted
   Token argmax = kNoToken;     // the token of the highest logit, ties to the lower one
+  std::vector<float> states;   // [tokens of the feed x hidden size]: `hidden` after each of them
+  std::vector<double> likelihood;  // [tokens of the feed - 1]: ln P(the next of them | all before)
 };
 
 struct Capacity {

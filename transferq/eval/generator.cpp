@@ -72,6 +72,9 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
   if (scorer) {
     out.evaluations.reward = scorer->evaluations();
     out.evaluations.prompt += scorer->prompt_evaluations();
+    for (const ModelCost& cost : scorer->costs()) {
+      out.evaluations.reward_models[cost.model] += cost.responses;
+    }
   }
   out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return out;

@@ -46,6 +46,7 @@ nlohmann::ordered_json make_row(const Prompt& prompt, const Generated& generated
   row["kl_kind"] = d.kl_kind == KlKind::exact ? "exact" : "bound";
   row["evaluations"] = {
       {"policy", e.policy}, {"reference", e.reference}, {"reward", e.reward}, {"prompt", e.prompt}};
+  if (e.reward_models.size() > 1) row["evaluations"]["reward_models"] = e.reward_models;
   row["seconds"] = generated.seconds;
   row["settings"] = info.settings;
   if (!steps.empty()) row["steps"] = steps_json(steps);

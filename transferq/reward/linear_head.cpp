@@ -7,6 +7,7 @@
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
+#include "transferq/reward/head_folder.hpp"
 #include "transferq/reward/prefix_cache.hpp"
 
 namespace tq {
@@ -22,7 +23,7 @@ class HeadScorer final : public Scorer {
     return !prompt_.empty() && share_session(stream.policy(), base_) && stream.prompt() == prompt_;
   }
 
-  std::vector<double> score(std::span<const Draft> drafts) override {
+  std::vector<double> compute(std::span<const Draft> drafts) override {
     std::vector<std::vector<Token>> sequences;
     std::vector<std::size_t> from(drafts.size(), kNone);  // which sequence a draft became
     for (std::size_t i = 0; i < drafts.size(); ++i) {
@@ -42,11 +43,11 @@ class HeadScorer final : public Scorer {
     return out;
   }
 
-  std::uint64_t prompt_evaluations() const override {
-    return cache_ ? std::min<std::uint64_t>(cache_->evaluations(), prompt_.size()) : 0;
-  }
-  std::uint64_t evaluations() const override {
-    return cache_ ? cache_->evaluations() - prompt_evaluations() : 0;
+  std::vector<ModelCost> costs() const override {
+    if (!cache_) return {};
+    const std::uint64_t all = cache_->evaluations();
+    const auto prompt = std::min<std::uint64_t>(all, prompt_.size());
+    return {{base_.model().name(), prompt, all - prompt}};
   }
 
  private:
@@ -131,6 +132,18 @@ std::unique_ptr<Reward> make_linear_head(const std::filesystem::path& file, Poli
     throw refuse("reads '" + head.text + "', which is not known");
   }
   return std::make_unique<LinearHead>(std::move(head), std::move(base));
+}
+
+RewardKind linear_head_kind() {
+  return {"head=NAME|FILE[,model=M][,force=1]",
+          "a linear head on a model's last hidden state",
+          {"head"},
+          {"model", "force"},
+          [](const Spec& spec, const RewardContext& context) {
+            return make_linear_head(find_head(spec.get("head")),
+                                    Policy(context.model(spec), context.format),
+                                    spec.get("force", "0") != "0");
+          }};
 }
 
 }  // namespace tq

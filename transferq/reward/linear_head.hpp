@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "transferq/reward/reward.hpp"
+#include "transferq/reward/kind.hpp"
 
 namespace tq {
 
@@ -19,5 +19,9 @@ namespace tq {
 // its width must fit.
 std::unique_ptr<Reward> make_linear_head(const std::filesystem::path& file, Policy base,
                                          bool force = false);
+
+// head=FILE[,model=NAME][,force=1]: by path or shipped name; its base is the policy's model unless
+// named.
+RewardKind linear_head_kind();
 
 }  // namespace tq

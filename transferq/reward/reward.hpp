@@ -24,6 +24,7 @@ struct Draft {
   // `text` is prompt and response together, special tokens written out, and a head is applied
   // without its bias: the convention of the authors' code (decode/official.hpp).
   bool whole = false;
+  bool ended = false;  // by the token that ends a response, not cut short
 };
 
 struct RewardInfo {
@@ -31,7 +32,16 @@ struct RewardInfo {
   std::string fingerprint;                 // changes whenever the scores may change
   std::optional<Calibration> calibration;  // the scale, where it was measured
   bool bounded = false;
-  bool partial = true;  // whether unfinished responses can be scored
+  // Whether unfinished responses can be scored. One that cannot is given only responses that ended
+  // or are as long as they may be.
+  bool partial = true;
+};
+
+// What a reward's model has evaluated: tokens of the prompt, and behind it.
+struct ModelCost {
+  std::string model;
+  std::uint64_t prompt = 0;
+  std::uint64_t responses = 0;
 };
 
 // Scores drafts of one prompt. Not thread-safe.
@@ -40,11 +50,17 @@ class Scorer {
   virtual ~Scorer() = default;
   // Whether it reads the hidden state of this policy: then drafts that bring one cost nothing.
   virtual bool reads(const Stream&) const { return false; }
-  // One score a draft, in order; the same whether drafts come together or one by one.
-  virtual std::vector<double> score(std::span<const Draft> drafts) = 0;
-  // Tokens evaluated so far: of the prompt, and behind it.
-  virtual std::uint64_t prompt_evaluations() const { return 0; }
-  virtual std::uint64_t evaluations() const { return 0; }
+  // One score a draft, in order; the same whether drafts come together or one by one. Throws Error
+  // where a score can't be had or is no finite number: none is ever made up.
+  std::vector<double> score(std::span<const Draft> drafts);
+  // What was evaluated so far, one entry a model.
+  virtual std::vector<ModelCost> costs() const { return {}; }
+
+  std::uint64_t prompt_evaluations() const;
+  std::uint64_t evaluations() const;
+
+ private:
+  virtual std::vector<double> compute(std::span<const Draft> drafts) = 0;
 };
 
 // Thread-safe.

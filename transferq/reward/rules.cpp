@@ -10,6 +10,7 @@
 #include <iterator>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "transferq/core/error.hpp"
@@ -22,7 +23,7 @@ using Rule = std::function<double(const std::string&)>;
 class RuleScorer final : public Scorer {
  public:
   explicit RuleScorer(const Rule& rule) : rule_(rule) {}
-  std::vector<double> score(std::span<const Draft> drafts) override {
+  std::vector<double> compute(std::span<const Draft> drafts) override {
     std::vector<double> out;
     for (const Draft& draft : drafts) out.push_back(rule_(draft.text));
     return out;
@@ -68,6 +69,11 @@ void for_each_run(const std::string& text, bool (*inside)(char),
     visit({at, end});
     at = end;
   }
+}
+
+std::vector<std::string> words(const Spec& spec, const std::string& key) {
+  std::istringstream stream(text_or_file(spec.get(key), "word list"));
+  return {std::istream_iterator<std::string>(stream), {}};
 }
 
 }  // namespace
@@ -120,6 +126,37 @@ std::unique_ptr<Reward> make_word_rule(std::vector<std::string> wanted,
     });
     return capped(plus, cap) - capped(minus, cap);
   });
+}
+
+RewardKind length_kind() {
+  return {"length=WORDS",
+          "the nearer the length, the better",
+          {"length"},
+          {},
+          [](const Spec& spec, const RewardContext&) {
+            return make_length_rule(whole_number(spec, "length", 0));
+          }};
+}
+
+RewardKind regex_kind() {
+  return {"regex=PATTERN[,cap=N]",
+          "how often it matches",
+          {"regex"},
+          {"cap"},
+          [](const Spec& spec, const RewardContext&) {
+            return make_regex_rule(spec.get("regex"), whole_number(spec, "cap", 0));
+          }};
+}
+
+RewardKind words_kind() {
+  return {"words=A B[,avoid=C D][,cap=N]",
+          "wanted and unwanted words; @FILE reads a list",
+          {"words", "avoid"},
+          {"cap"},
+          [](const Spec& spec, const RewardContext&) {
+            return make_word_rule(words(spec, "words"), words(spec, "avoid"),
+                                  whole_number(spec, "cap", 0));
+          }};
 }
 
 }  // namespace tq

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "transferq/reward/reward.hpp"
+#include "transferq/reward/kind.hpp"
 
 namespace tq {
 
@@ -21,5 +21,9 @@ std::unique_ptr<Reward> make_regex_rule(const std::string& pattern, std::size_t 
 // of each kind.
 std::unique_ptr<Reward> make_word_rule(std::vector<std::string> wanted,
                                        std::vector<std::string> avoided, std::size_t cap);
+
+RewardKind length_kind();
+RewardKind regex_kind();
+RewardKind words_kind();
 
 }  // namespace tq

@@ -17,7 +17,7 @@ class TableScorer final : public Scorer {
   TableScorer(const Table& table, std::vector<Token> prompt)
       : table_(table), prompt_(std::move(prompt)) {}
 
-  std::vector<double> score(std::span<const Draft> drafts) override {
+  std::vector<double> compute(std::span<const Draft> drafts) override {
     std::vector<double> out;
     for (const Draft& draft : drafts) {
       std::vector<Token> tokens = prompt_;

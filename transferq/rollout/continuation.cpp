@@ -119,9 +119,10 @@ Expansion Continuation::expand(const ExpandRequest& request) const {
     }
   }
   const Capacity capacity = request.trunk.session().capacity();
-  const std::size_t wave = std::clamp<std::size_t>(
-      std::min(capacity.free_branches, capacity.free_cells / std::max<std::size_t>(depth(), 1)), 1,
-      std::max<std::size_t>(all.size(), 1));
+  const std::size_t longest = std::max<std::size_t>(std::min(depth(), request.room), 1);
+  const std::size_t wave =
+      std::clamp<std::size_t>(std::min(capacity.free_branches, capacity.free_cells / longest), 1,
+                              std::max<std::size_t>(all.size(), 1));
   for (std::size_t at = 0; at < all.size(); at += wave) {
     grow(request, std::span(all).subspan(at, std::min(wave, all.size() - at)), expansion);
   }

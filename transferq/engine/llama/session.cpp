@@ -4,6 +4,7 @@
 #include <ggml-backend.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <thread>
 
@@ -19,6 +20,16 @@ namespace {
 constexpr std::size_t kBatch = 512;
 // llama.cpp rounds the memory up to this many cells anyway.
 constexpr std::size_t kCellBlock = 256;
+// What a feed may want of each of its tokens; all else is of the last one.
+constexpr Want kEachToken = Want::states | Want::likelihood;
+
+// ln P(token) of unnormalised logits, [vocabulary].
+double log_probability(std::span<const float> logits, Token token) {
+  const double top = logits[argmax(logits)];
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(double{logit} - top);
+  return logits[static_cast<std::size_t>(token)] - top - std::log(sum);
+}
 
 }  // namespace
 
@@ -26,7 +37,8 @@ struct LlamaSession::Slot {
   std::size_t feed;
   std::int32_t row;    // its token's place in the batch
   std::size_t output;  // its place among the batch's outputs
-  Want want;
+  Want want;           // of this token alone
+  Token next;          // the feed's next token, for its likelihood
 };
 
 LlamaSession::LlamaSession(std::shared_ptr<const LoadedModel> model, const SessionOptions& options)
@@ -39,7 +51,7 @@ LlamaSession::LlamaSession(std::shared_ptr<const LoadedModel> model, const Sessi
   const int threads = options.threads > 0 ? std::min(options.threads, cores) : cores;
   const ggml_type cache = options.cache == CacheType::f32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
   batch_capacity_ = kBatch;
-  output_capacity_ = branches;
+  output_capacity_ = std::clamp(options.outputs, branches, std::max(branches, kBatch));
 
   llama_context_params params = llama_context_default_params();
   params.n_ctx = static_cast<std::uint32_t>((cells + kCellBlock - 1) / kCellBlock * kCellBlock);
@@ -109,7 +121,7 @@ void LlamaSession::add(const Feed& feed, std::size_t offset, bool output) {
 
 void LlamaSession::evaluate(std::span<const Slot> slots, std::vector<Output>& outputs) {
   capture_ = std::any_of(slots.begin(), slots.end(),
-                         [](const Slot& s) { return has(s.want, Want::hidden); });
+                         [](const Slot& s) { return has(s.want, Want::hidden | Want::states); });
   hidden_.clear();
   clear_log();
   const int status = llama_decode(context_.get(), batch_);
@@ -126,15 +138,18 @@ void LlamaSession::evaluate(std::span<const Slot> slots, std::vector<Output>& ou
   }
   for (const Slot& slot : slots) {
     Output& out = outputs[slot.feed];
-    if (has(slot.want, Want::logits) || has(slot.want, Want::argmax)) {
+    if (has(slot.want, Want::logits | Want::argmax | Want::likelihood)) {
       const float* row = llama_get_logits_ith(context_.get(), slot.row);
       const std::span<const float> logits(row, model_->vocabulary());
       if (has(slot.want, Want::logits)) out.logits.assign(logits.begin(), logits.end());
       if (has(slot.want, Want::argmax)) out.argmax = static_cast<Token>(argmax(logits));
+      if (has(slot.want, Want::likelihood))
+        out.likelihood.push_back(log_probability(logits, slot.next));
     }
-    if (has(slot.want, Want::hidden)) {
+    if (has(slot.want, Want::hidden | Want::states)) {
       const float* row = hidden_.data() + slot.output * width;
-      out.hidden.assign(row, row + width);
+      if (has(slot.want, Want::hidden)) out.hidden.assign(row, row + width);
+      if (has(slot.want, Want::states)) out.states.insert(out.states.end(), row, row + width);
     }
   }
   batch_.n_tokens = 0;
@@ -150,13 +165,18 @@ std::vector<Output> LlamaSession::forward(std::span<const Feed> feeds) {
     for (std::size_t i = 0; i < feeds.size(); ++i) {
       const Feed& feed = feeds[i];
       for (std::size_t j = 0; j < feed.tokens.size(); ++j) {
-        const bool output = j + 1 == feed.tokens.size() && feed.want != Want::nothing;
+        const bool last = j + 1 == feed.tokens.size();
+        const Want want = feed.want & (last ? ~Want::likelihood : kEachToken);
+        const bool output = want != Want::nothing;
         if (static_cast<std::size_t>(batch_.n_tokens) == batch_capacity_ ||
             (output && slots.size() == output_capacity_)) {
           evaluate(slots, outputs);
           slots.clear();
         }
-        if (output) slots.push_back({i, batch_.n_tokens, slots.size(), feed.want});
+        if (output) {
+          slots.push_back(
+              {i, batch_.n_tokens, slots.size(), want, last ? kNoToken : feed.tokens[j + 1]});
+        }
         add(feed, j, output);
       }
     }

@@ -27,6 +27,8 @@ class TabularSession : public Session {
   std::vector<Output> forward(std::span<const Feed> feeds) override;
 
  private:
+  void read_each(std::span<const Token> tokens, const Feed& feed, Output& output) const;
+
   const TabularModel& model_;
   std::shared_ptr<const TabularModel> keep_;
   BranchTable table_;

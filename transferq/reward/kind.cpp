@@ -1,0 +1,36 @@
+#include "transferq/reward/kind.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <fstream>
+#include <iterator>
+
+#include "transferq/core/error.hpp"
+
+namespace tq {
+
+std::shared_ptr<const Model> RewardContext::model(const Spec& spec, const std::string& key) const {
+  return spec.has(key) ? models.model(spec.get(key)) : policy;
+}
+
+std::size_t whole_number(const Spec& spec, const std::string& key, std::size_t fallback) {
+  const double value = spec.number(key, static_cast<double>(fallback));
+  // A double holds every whole number up to 2^53; NaN and infinities are refused here, too.
+  if (!(value >= 0 && value <= 0x1p53 && value == std::floor(value))) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{}={} must be a whole number, 0 or more", key, spec.get(key)));
+  }
+  return static_cast<std::size_t>(value);
+}
+
+std::string text_or_file(const std::string& value, std::string_view what) {
+  if (value.empty() || value.front() != '@') return value;
+  std::ifstream file(value.substr(1));
+  if (!file) {
+    throw Error(ErrorKind::io, fmt::format("can't read the {} {}", what, value.substr(1)));
+  }
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace tq
