@@ -60,6 +60,11 @@ const CLI::Validator& count() {
   return check;
 }
 
+const CLI::Validator& seed_check() {
+  static const CLI::Validator check([](std::string& text) { return check_whole(text, ~0ULL); }, "");
+  return check;
+}
+
 void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   DecoderOptions& d = f.decoder;
   command
@@ -114,7 +119,7 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
       ->option_text("chat|raw [chat]");
   command.add_option("--seed", f.seed, "Seed of all draws")
       ->option_text("N [0]")
-      ->check(CLI::Validator([](std::string& text) { return check_whole(text, ~0ULL); }, ""));
+      ->check(seed_check());
   command.add_option("--threads", f.threads, "Threads, at most one a core")
       ->option_text("N [all cores]")
       ->check(count());

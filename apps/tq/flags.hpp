@@ -29,6 +29,8 @@ struct DecodingFlags {
 
 // Accepts whole numbers, 0 or more.
 const CLI::Validator& count();
+// The same up to 64 bits.
+const CLI::Validator& seed_check();
 
 void add_decoding_flags(CLI::App& command, DecodingFlags& flags);
 
