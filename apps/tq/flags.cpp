@@ -37,14 +37,6 @@ std::string check_whole(const std::string& text, std::uint64_t most) {
   return fmt::format("'{}' is not a whole number from 0 to {}", text, most);
 }
 
-std::string describe(const Policy& policy) {
-  const Adapter& a = policy.adapter();
-  const auto file = [](const std::string& path) { return path.empty() ? "" : sha256_file(path); };
-  return fmt::format("{} {} {} {} {} {} {}", policy.model().identity(),
-                     policy.format() == Format::chat ? "chat" : "raw", policy.system(),
-                     file(a.lora), a.lora_scale, file(a.control_vector), a.control_scale);
-}
-
 std::string reward_help() {
   std::vector<std::string> forms;
   for (const RewardKind& kind : reward_kinds()) forms.push_back(kind.form);
@@ -170,12 +162,12 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
   session.cache = f.cache == "f32" ? CacheType::f32 : CacheType::f16;
 
   const DecoderOptions& d = f.decoder;
-  const std::string settings =
-      fmt::format("{}|{}|{}|{} {} {} {} {} {} {} {} {} {}|{} {} {} {}", describe(reference),
-                  baseline ? describe(*baseline) : "", reward ? reward->info().fingerprint : "",
-                  d.name, f.transfer, static_cast<int>(d.proposal), static_cast<int>(d.choose),
-                  d.alpha, d.top_k, d.horizon, d.rollouts, d.greedy_rollouts, d.samples,
-                  f.max_tokens, f.seed, f.cache, f.context);
+  const std::string settings = fmt::format(
+      "{}|{}|{}|{} {} {} {} {} {} {} {} {} {}|{} {} {} {}", describe_policy(reference),
+      baseline ? describe_policy(*baseline) : "", reward ? reward->info().fingerprint : "", d.name,
+      f.transfer, static_cast<int>(d.proposal), static_cast<int>(d.choose), d.alpha, d.top_k,
+      d.horizon, d.rollouts, d.greedy_rollouts, d.samples, f.max_tokens, f.seed, f.cache,
+      f.context);
   Setup setup{std::move(reference), std::move(baseline), std::move(reward),
               std::move(decoder),   f.max_tokens,        f.seed};
   return {std::move(setup), std::move(session), sha256(settings).substr(0, 16)};

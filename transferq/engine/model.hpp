@@ -55,6 +55,7 @@ class Model {
   virtual std::size_t hidden_size() const = 0;  // 0 if there is no hidden state
   virtual std::size_t context() const = 0;      // the length it was trained for, in tokens
   virtual bool is_end(Token token) const = 0;   // ends a response
+  virtual Token end() const = 0;                // the one that ends a turn; kNoToken if none does
 
   // `special`: whether special tokens written out in the text (such as <|im_start|>) become those
   // tokens, and the model's own beginning-of-text is added where it asks for one. Without it they

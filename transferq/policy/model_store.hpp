@@ -27,6 +27,9 @@ class ModelStore {
   // `system=Be kind`).
   Policy policy(std::string_view list, std::string_view what, Format format,
                 std::string_view fallback = "");
+  // The same, on this model when the list names none.
+  Policy policy(std::string_view list, std::string_view what, Format format,
+                std::shared_ptr<const Model> fallback);
 
  private:
   llama::LoadOptions options_;

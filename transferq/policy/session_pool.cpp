@@ -67,7 +67,7 @@ std::size_t SessionPool::plan_cut(const Policy& policy, std::size_t prompt, cons
                             prompt, most, policy.model().name()));
   }
   // Another tokenizer may need more tokens for the same text than the policy's.
-  add(policy, std::min(prompt + 2 * work.tokens, most), work);
+  add(policy, std::min(prompt + 4 * work.tokens, most), work);
   return most;
 }
 

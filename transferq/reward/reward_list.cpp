@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "transferq/core/error.hpp"
+#include "transferq/reward/implicit.hpp"
+#include "transferq/reward/judge.hpp"
 #include "transferq/reward/linear_head.hpp"
 #include "transferq/reward/rules.hpp"
 
@@ -49,10 +51,7 @@ std::unique_ptr<Reward> make(std::string_view list, const RewardContext& context
 
 const std::vector<RewardKind>& reward_kinds() {
   static const std::vector<RewardKind> kinds{
-      linear_head_kind(),
-      length_kind(),
-      regex_kind(),
-      words_kind(),
+      linear_head_kind(), judge_kind(), implicit_kind(), length_kind(), regex_kind(), words_kind(),
   };
   return kinds;
 }

@@ -73,6 +73,11 @@ std::size_t LoadedModel::context() const {
 }
 bool LoadedModel::is_end(Token token) const { return llama_vocab_is_eog(vocab_, token); }
 
+Token LoadedModel::end() const {
+  const llama_token turn = llama_vocab_eot(vocab_);
+  return turn != LLAMA_TOKEN_NULL ? turn : llama_vocab_eos(vocab_);
+}
+
 std::vector<Token> LoadedModel::tokenize(std::string_view text, bool special) const {
   std::vector<Token> out(text.size() + 8);
   const auto run = [&] {
