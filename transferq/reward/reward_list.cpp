@@ -6,7 +6,10 @@
 #include <algorithm>
 
 #include "transferq/core/error.hpp"
+#include "transferq/reward/combine.hpp"
+#include "transferq/reward/http.hpp"
 #include "transferq/reward/linear_head.hpp"
+#include "transferq/reward/program.hpp"
 #include "transferq/reward/rules.hpp"
 
 namespace tq {
@@ -44,10 +47,9 @@ std::unique_ptr<Reward> make(std::string_view list, const RewardContext& context
 
 const std::vector<RewardKind>& reward_kinds() {
   static const std::vector<RewardKind> kinds{
-      linear_head_kind(),
-      length_kind(),
-      regex_kind(),
-      words_kind(),
+      linear_head_kind(), length_kind(), regex_kind(), words_kind(),
+      program_kind(),     http_kind(),   sum_kind(),   product_kind(),
+      clip_kind(),        sign_kind(),   scale_kind(), normalise_kind(),
   };
   return kinds;
 }
