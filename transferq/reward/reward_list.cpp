@@ -7,7 +7,9 @@
 
 #include "transferq/core/error.hpp"
 #include "transferq/reward/linear_head.hpp"
+#include "transferq/reward/rank_head.hpp"
 #include "transferq/reward/rules.hpp"
+#include "transferq/reward/similarity.hpp"
 
 namespace tq {
 namespace {
@@ -48,6 +50,8 @@ const std::vector<RewardKind>& reward_kinds() {
       length_kind(),
       regex_kind(),
       words_kind(),
+      rank_head_kind(),
+      similarity_kind(),
   };
   return kinds;
 }
