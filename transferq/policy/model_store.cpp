@@ -30,6 +30,14 @@ Policy policy_of(const Spec& spec, std::shared_ptr<const Model> model, Format fo
 
 }  // namespace
 
+std::shared_ptr<const Encoder> ModelStore::encoder(std::string_view name_or_path) {
+  const std::filesystem::path path = std::filesystem::weakly_canonical(find_model(name_or_path));
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<const Encoder>& encoder = encoders_[path];
+  if (encoder == nullptr) encoder = llama::load_encoder(path, options_);
+  return encoder;
+}
+
 Policy ModelStore::policy(std::string_view list, std::string_view what, Format format,
                           std::string_view fallback) {
   const Spec spec = policy_spec(list, what);

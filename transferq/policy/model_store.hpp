@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "transferq/engine/llama/encoder.hpp"
 #include "transferq/engine/llama/model.hpp"
 #include "transferq/policy/policy.hpp"
 
@@ -21,6 +22,9 @@ class ModelStore {
 
   // The model for a name of the catalog or a path.
   std::shared_ptr<const Model> model(std::string_view name_or_path);
+
+  // The encoder for a name of the catalog or a path.
+  std::shared_ptr<const Encoder> encoder(std::string_view name_or_path);
 
   // The policy a list describes. Keys: system, lora, lora-scale, control, control-scale. `what`
   // names the flag in messages; `fallback` is the model when the list names none (such as
@@ -35,6 +39,7 @@ class ModelStore {
   llama::LoadOptions options_;
   std::mutex mutex_;
   std::map<std::filesystem::path, std::shared_ptr<const Model>> models_;
+  std::map<std::filesystem::path, std::shared_ptr<const Encoder>> encoders_;
 };
 
 }  // namespace tq

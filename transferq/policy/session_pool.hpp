@@ -26,6 +26,7 @@ class SessionPool {
   // `options.cells` is a fixed size for every session, or 0: then each is as large as the work
   // asks for, up to a limit beyond which the work is done in waves.
   explicit SessionPool(SessionOptions options);
+  const SessionOptions& options() const { return options_; }
 
   // Forgets the plans of the prompt before; no branch of a session may be left.
   void begin_prompt();

@@ -12,7 +12,9 @@
 #include "transferq/reward/judge.hpp"
 #include "transferq/reward/linear_head.hpp"
 #include "transferq/reward/program.hpp"
+#include "transferq/reward/rank_head.hpp"
 #include "transferq/reward/rules.hpp"
+#include "transferq/reward/similarity.hpp"
 
 namespace tq {
 namespace {
@@ -56,8 +58,10 @@ const std::vector<RewardKind>& reward_kinds() {
   static const std::vector<RewardKind> kinds{
       // clang-format off
       linear_head_kind(),
+      rank_head_kind(),
       judge_kind(),
       implicit_kind(),
+      similarity_kind(),
       length_kind(),
       regex_kind(),
       words_kind(),

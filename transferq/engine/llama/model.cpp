@@ -1,14 +1,13 @@
 #include "transferq/engine/llama/model.hpp"
 
 #include <fmt/format.h>
-#include <gguf.h>
 #include <llama.h>
 
-#include <fstream>
 #include <mutex>
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
+#include "transferq/engine/llama/file_identity.hpp"
 #include "transferq/engine/llama/gguf_file.hpp"
 #include "transferq/engine/llama/loaded_model.hpp"
 #include "transferq/engine/llama/runtime.hpp"
@@ -17,30 +16,6 @@
 namespace tq::llama {
 namespace {
 
-// A digest of the header (metadata, tensor names, types and shapes) and of blocks spread over the
-// weights: it tells quantisations and fine-tunes apart in milliseconds, whatever the file's size.
-std::string file_identity(const std::filesystem::path& path) {
-  constexpr std::size_t kBlock = 64 << 10;
-  constexpr std::size_t kBlocks = 64;
-  const GgufFile header = GgufFile::open(path, ErrorKind::model);
-  const std::size_t size = std::filesystem::file_size(path);
-  const std::size_t data = gguf_get_data_offset(header.get());
-  std::ifstream file(path, std::ios::binary);
-  std::vector<char> buffer(std::max(data, kBlock));
-  Sha256 digest;
-  digest.update(fmt::format("{}:", size));
-  const auto add = [&](std::size_t offset, std::size_t count) {
-    file.clear();
-    file.seekg(static_cast<std::streamoff>(offset));
-    file.read(buffer.data(), static_cast<std::streamsize>(count));
-    digest.update({buffer.data(), static_cast<std::size_t>(file.gcount())});
-  };
-  add(0, data);
-  const std::size_t weights = size > data ? size - data : 0;
-  for (std::size_t i = 0; i < kBlocks; ++i) add(data + weights / kBlocks * i, kBlock);
-  return digest.hex();
-}
-
 std::string vocabulary_digest(const llama_vocab* vocab) {
   Sha256 digest;
   for (llama_token t = 0; t < llama_vocab_n_tokens(vocab); ++t) {
@@ -48,6 +23,19 @@ std::string vocabulary_digest(const llama_vocab* vocab) {
     digest.update({"\0", 1});
   }
   return digest.hex();
+}
+
+// An encoder says in its metadata that its attention is not causal.
+void refuse_encoder(const std::filesystem::path& path) {
+  const GgufFile header = GgufFile::open(path, ErrorKind::model);
+  const std::string arch = header.text("general.architecture").value_or("");
+  if (header.flag((arch + ".attention.causal").c_str()).value_or(arch != "bert")) return;
+  throw Error(
+      ErrorKind::model,
+      fmt::format("{} is no causal model ({}): an encoder ranks or embeds texts (rank=FILE, "
+                  "similar=TEXT in a reward) and can't write any; give a decoder-only "
+                  "transformer",
+                  path.string(), arch));
 }
 
 }  // namespace
@@ -166,6 +154,7 @@ std::shared_ptr<const Model> load_model(const std::filesystem::path& path,
                 fmt::format("no model file {}; give a GGUF file or a name that `tq models` lists",
                             path.string()));
   }
+  refuse_encoder(path);
   llama_model_params params = llama_model_default_params();
   params.n_gpu_layers = options.gpu_layers;
   clear_log();
