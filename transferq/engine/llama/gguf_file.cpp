@@ -62,6 +62,12 @@ bool GgufFile::has_tensor(const char* name) const {
   return gguf_find_tensor(gguf_.get(), name) >= 0;
 }
 
+std::optional<std::uint64_t> GgufFile::whole(const char* key) const {
+  const auto id = gguf_find_key(gguf_.get(), key);
+  if (id < 0 || gguf_get_kv_type(gguf_.get(), id) != GGUF_TYPE_UINT64) return std::nullopt;
+  return gguf_get_val_u64(gguf_.get(), id);
+}
+
 std::optional<std::vector<float>> GgufFile::values(const char* tensor) const {
   const ggml_tensor* t = ggml_ == nullptr ? nullptr : ggml_get_tensor(ggml_.get(), tensor);
   if (t == nullptr || t->type != GGML_TYPE_F32) return std::nullopt;
