@@ -72,6 +72,16 @@ class PoliciesTest(TinyTest):
         self.assertEqual(itself["evaluations"]["reference"], 0)
         self.assertNotEqual(itself["response"], row["response"])
 
+    def test_a_baseline_of_its_own_beside_decoders_that_read_the_reference_alone(self):
+        other = self.make("model", "other.gguf", "--seed", 2)
+        for decoder in (("cd",), ("best-of", "--proposal", "reference")):
+            with self.subTest(decoder=decoder):
+                args = ("Hi", "--reward", "length=9", "--horizon", 5, "--max-tokens", 4,
+                        "--decoder", *decoder)
+                alone, beside = self.row(*args), self.row(*args, "--baseline", other)
+                self.assertEqual(beside["response"], alone["response"])
+                self.assertEqual(beside["evaluations"], alone["evaluations"])
+
     def test_a_head_on_the_policys_own_session_costs_nothing_more(self):
         weights = self.write("h.json", json.dumps({"weights": [0.1 * i for i in range(32)]}))
         head = self.folder / "h.gguf"

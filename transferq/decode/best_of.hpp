@@ -15,6 +15,7 @@ class BestOfDecoder final : public Decoder {
   Workload workload(std::size_t max_tokens) const override {
     return {max_tokens, samples_, max_tokens};
   }
+  Roles roles() const override { return roles_of(proposal_); }
   bool needs_reward() const override { return true; }
 
  private:

@@ -33,7 +33,9 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
                            std::function<void(const Step&)> sink) {
   const auto start = std::chrono::steady_clock::now();
   const Policy& reference_policy = setup_.reference;
-  const Policy& baseline_policy = setup_.baseline ? *setup_.baseline : reference_policy;
+  const Roles roles = setup_.decoder->roles();
+  const Policy& baseline_policy =
+      setup_.baseline && roles.baseline ? *setup_.baseline : reference_policy;
   const Workload work = setup_.decoder->workload(setup_.max_tokens);
 
   // Announce all work first: a session shared by several users must be large enough for all.
@@ -42,9 +44,11 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
   std::vector<Token> reference_prompt = reference_policy.encode(prompt);
   const bool one_stream =
       share_session(reference_policy, baseline_policy) && reference_prompt == baseline_prompt;
-  pool_.plan(baseline_policy, baseline_prompt.size(), work);
+  const Workload follow{setup_.max_tokens, 1, 0};
+  const bool baseline_grows = one_stream || roles.grows == Proposal::baseline;
+  pool_.plan(baseline_policy, baseline_prompt.size(), baseline_grows ? work : follow);
   if (!one_stream) {
-    pool_.plan(reference_policy, reference_prompt.size(), {setup_.max_tokens, 1, 0});
+    pool_.plan(reference_policy, reference_prompt.size(), baseline_grows ? follow : work);
   }
   const auto scorer = setup_.reward ? setup_.reward->open(prompt, pool_, work) : nullptr;
 
