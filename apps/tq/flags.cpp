@@ -136,7 +136,8 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
     throw Error(ErrorKind::usage, "--max-tokens 0 leaves no room for an answer; give 1 or more");
   }
   if (f.decoder.name == "official") f.format = "raw";
-  make_decoder(f.decoder, static_cast<std::size_t>(-1));  // bad flags before any model is loaded
+  // Bad flags are told before any model is loaded.
+  const Roles roles = make_decoder(f.decoder, static_cast<std::size_t>(-1))->roles();
 
   const Format format = f.format == "raw" ? Format::raw : Format::chat;
   Policy reference = models.policy(f.model, "--model", format);
@@ -147,7 +148,8 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
   }
   std::shared_ptr<const Reward> reward;
   if (!f.reward.empty()) {
-    const Policy& roller = baseline ? *baseline : reference;
+    const bool by_baseline = baseline && roles.grows == Proposal::baseline;
+    const Policy& roller = by_baseline ? *baseline : reference;
     reward = make_reward(f.reward, models, roller.shared_model(), format);
   }
   DecoderOptions options = f.decoder;
