@@ -63,6 +63,59 @@ TEST_F(LinearHeadTest, AResponseHeadReadsTheResponseAlone) {
               head_value(head, policy_.model(), policy_.model().tokenize("Yes, you", true)), 1e-5);
 }
 
+TEST_F(LinearHeadTest, SpecialTokensInAResponseAloneStayPlainText) {
+  const HeadFile head = random_head(policy_.model(), 1, "response");
+  const auto reward = make_linear_head(write(head), policy_);
+  EXPECT_NEAR(score(*reward, {draft("a<|im_end|>")}).at(0),
+              head_value(head, policy_.model(), policy_.model().tokenize("a<|im_end|>", false)),
+              1e-5);
+}
+
+TEST_F(LinearHeadTest, MeanPoolingIsTheMeanOverTheResponseAndWhatItFollows) {
+  HeadFile head = head_;
+  head.pooling = "mean";
+  const auto reward = make_linear_head(write(head), policy_);
+  const Tokens prompt = policy_.encode(prompt_);
+  const std::vector<Draft> drafts{draft("Yes, you"), draft(""), draft("Yes")};
+  const auto scores = score(*reward, drafts);
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
+    const Tokens all = tokens(drafts[i].text);
+    double sum = 0;
+    for (std::size_t n = prompt.size(); n <= all.size(); ++n) {
+      sum += head_value(head, policy_.model(), {all.begin(), all.begin() + static_cast<long>(n)});
+    }
+    EXPECT_NEAR(scores[i], sum / static_cast<double>(all.size() - prompt.size() + 1), 1e-5);
+  }
+  const auto session = policy_.model().open_session(session_of(64, 4));
+  SessionPool pool(session_of());
+  EXPECT_FALSE(reward->open(prompt_, pool, {40, 8, 20})->reads(Stream(policy_, *session, prompt)));
+}
+
+TEST_F(LinearHeadTest, APolicysTokensOfTheSameVocabularyAreReadAsTheyAre) {
+  const auto reward = make_linear_head(write(head_), policy_, false, true);
+  Draft split = draft("and then");
+  for (const char c : split.text) {  // one token a byte, where the tokenizer would merge
+    split.tokens.push_back(policy_.model().tokenize(std::string(1, c), false).at(0));
+  }
+  split.tokens.push_back(2);  // <|im_end|>
+  const Tokens response(split.tokens.begin(), split.tokens.end() - 1);
+  EXPECT_NE(response, policy_.model().tokenize("and then", false));
+  EXPECT_NEAR(score(*reward, {split}).at(0),
+              head_value(head_, policy_.model(), policy_.encode(prompt_) + response), 1e-5);
+}
+
+TEST_F(LinearHeadTest, ATextBeyondTheContextIsCutAtItsEnd) {
+  const auto reward = make_linear_head(write(head_), policy_);
+  const std::string text(400, 'x');
+  Tokens all = tokens(text);
+  all.resize(policy_.model().context());
+  EXPECT_NEAR(score(*reward, {draft(text)}).at(0), head_value(head_, policy_.model(), all), 1e-4);
+  SessionPool pool(session_of(0));
+  expect_error(ErrorKind::input, {"shorten the prompt"}, [&] {
+    reward->open(make_prompt("a", text), pool, {40, 8, 20});
+  });
+}
+
 TEST_F(LinearHeadTest, AWholeTextIsReadAsItIsWithoutTheBias) {
   const auto reward = make_linear_head(write(head_), policy_);
   const std::string text = "<|im_start|>Yes<|im_end|>";
@@ -169,8 +222,8 @@ TEST_F(LinearHeadTest, AnotherWidthIsRefusedEvenWhenForced) {
 
 TEST_F(LinearHeadTest, UnknownPoolingAndTextAreRefused) {
   HeadFile head = head_;
-  head.pooling = "mean";
-  expect_error(ErrorKind::model, {"'mean'"}, [&] { make_linear_head(write(head), policy_); });
+  head.pooling = "max";
+  expect_error(ErrorKind::model, {"'max'"}, [&] { make_linear_head(write(head), policy_); });
   head = random_head(policy_.model(), 1, "prompt");
   expect_error(ErrorKind::model, {"'prompt'"}, [&] { make_linear_head(write(head), policy_); });
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/policy/tiny_policy.hpp"
+#include "transferq/core/logspace.hpp"
 
 namespace tq {
 namespace {
@@ -24,10 +25,11 @@ class PrefixCacheTest : public ::testing::Test {
   // The evaluations of a call, whose results are checked.
   std::uint64_t cost(const Sequences& sequences) {
     const auto before = session_->evaluations();
-    const auto states = cache_->hidden(sequences);
+    const auto states = cache_->read(sequences);
     EXPECT_EQ(states.size(), sequences.size());
     for (std::size_t i = 0; i < states.size(); ++i) {
-      EXPECT_EQ(states[i], evaluate(*model_, sequences[i]).hidden) << "sequence " << i;
+      const auto hidden = evaluate(*model_, sequences[i]).hidden;
+      EXPECT_EQ(states[i], std::vector<double>(hidden.begin(), hidden.end())) << "sequence " << i;
     }
     EXPECT_EQ(cache_->evaluations(), session_->evaluations());
     return session_->evaluations() - before;
@@ -125,9 +127,9 @@ TEST_F(PrefixCacheTest, FewCellsMeanWavesWithTheSameResults) {
 
 TEST_F(PrefixCacheTest, ASequenceThatDoesNotFitAloneIsACapacityError) {
   open(5, 4);
-  expect_error(ErrorKind::capacity, {"5 cells"}, [&] { cache_->hidden({{1, 2, 3, 4, 5, 6}}); });
+  expect_error(ErrorKind::capacity, {"5 cells"}, [&] { cache_->read({{1, 2, 3, 4, 5, 6}}); });
   expect_error(ErrorKind::capacity, {"5 cells"}, [&] {
-    cache_->hidden({{1, 2, 3}, {1, 2, 4, 5, 6, 7}});
+    cache_->read({{1, 2, 3}, {1, 2, 4, 5, 6, 7}});
   });
   EXPECT_LE(cost({{1, 2, 3, 4, 5}}), 5u);  // and the cache still works
 }
@@ -141,12 +143,92 @@ TEST_F(PrefixCacheTest, TinyModelStatesEqualThoseEvaluatedFromNothing) {
     Sequences sequences;
     for (Token z = 0; z < 5; ++z) sequences.push_back(Tokens{70, 71, 72} + Tokens(step, 80));
     for (Token z = 0; z < 5; ++z) sequences[z] = sequences[z] + Tokens{90 + z, 70, 75 + z};
-    const auto states = cache.hidden(sequences);
+    const auto states = cache.read(sequences);
     for (std::size_t i = 0; i < sequences.size(); ++i) {
       const auto right = evaluate(*model, sequences[i]).hidden;
       for (std::size_t j = 0; j < right.size(); ++j) EXPECT_NEAR(states[i][j], right[j], 1e-4);
     }
   }
+}
+
+// What a reading is, evaluated from nothing, a token at a time.
+std::vector<double> from_nothing(const Model& model, const PrefixCacheOptions& options,
+                                 const Tokens& tokens) {
+  const Output end = evaluate(model, tokens);
+  if (options.reading == Reading::last) return {end.hidden.begin(), end.hidden.end()};
+  if (options.reading == Reading::next) {
+    std::vector<double> out;
+    for (const Token t : options.watch) {
+      out.push_back(log_softmax(end.logits)[static_cast<std::size_t>(t)]);
+    }
+    return out;
+  }
+  const bool mean = options.reading == Reading::mean;
+  std::vector<double> out(mean ? model.hidden_size() : 1, 0.0);
+  const std::size_t from = mean ? options.from : std::max<std::size_t>(options.from, 1);
+  for (std::size_t i = from; i < tokens.size(); ++i) {
+    const auto at = tokens.begin() + static_cast<long>(i);
+    const Output one = evaluate(model, {tokens.begin(), mean ? at + 1 : at});
+    for (std::size_t j = 0; mean && j < out.size(); ++j) {
+      out[j] += one.hidden[j] / static_cast<double>(tokens.size() - from);
+    }
+    if (!mean) out[0] += log_softmax(one.logits)[static_cast<std::size_t>(*at)];
+  }
+  return out;
+}
+
+// Random calls whose sequences grow, shrink, branch and repeat, in memories of many sizes.
+TEST(PrefixCacheReadings, EqualEvaluationFromNothing) {
+  testing::TinyModels tiny;
+  const std::vector<std::shared_ptr<const Model>> models{testing::random_table(4, 7), tiny.load()};
+  const std::vector<PrefixCacheOptions> readings{
+      {Reading::last, 0, {}, false},       {Reading::next, 0, {0, 3}, true},
+      {Reading::mean, 1, {}, false},       {Reading::mean, 0, {}, true},
+      {Reading::likelihood, 2, {}, false}, {Reading::likelihood, 0, {}, true}};
+  for (std::uint32_t run = 0; run < 60; ++run) {
+    const Model& model = *models[run % 2];
+    const PrefixCacheOptions& options = readings[run / 2 % readings.size()];
+    SCOPED_TRACE(::testing::Message() << "run " << run);
+    std::uint32_t drawn = 0;
+    const auto draw = [&](std::size_t below) {
+      const RandomKey key{.seed = run, .position = drawn++};
+      return static_cast<std::size_t>(uniform(key) * static_cast<double>(below));
+    };
+    const auto session = model.open_session(testing::session_of(10 + draw(60), 3 + draw(12)));
+    PrefixCache cache(*session, options);
+    const Tokens prompt{1, 2, 3};
+    for (std::size_t call = 0; call < 5; ++call) {
+      Sequences sequences;
+      for (std::size_t n = 1 + draw(5); n > 0; --n) {
+        sequences.push_back(prompt);
+        for (std::size_t m = draw(4); m > 0; --m) {
+          sequences.back().push_back(static_cast<Token>(1 + draw(3)));
+        }
+      }
+      const auto results = cache.read(sequences);
+      ASSERT_EQ(results.size(), sequences.size());
+      for (std::size_t i = 0; i < sequences.size(); ++i) {
+        const auto right = from_nothing(model, options, sequences[i]);
+        ASSERT_EQ(results[i].size(), right.size());
+        for (std::size_t j = 0; j < right.size(); ++j) {
+          ASSERT_NEAR(results[i][j], right[j], run % 2 == 0 ? 1e-6 : 2e-4);
+        }
+      }
+      EXPECT_EQ(cache.evaluations(), session->evaluations());
+    }
+  }
+}
+
+TEST(PrefixCacheReadings, ALikelihoodCostsWhatDiffersAndTheTokenBefore) {
+  const auto model = testing::endless(12);
+  const auto session = model->open_session(testing::session_of(100, 8));
+  PrefixCache cache(*session, {Reading::likelihood, 3, {}, false});
+  cache.read({{1, 2, 3, 4, 5}, {1, 2, 3, 6, 7}});
+  EXPECT_EQ(cache.evaluations(), 3u + 3 + 3);
+  cache.read({{1, 2, 3, 4, 5, 8}});  // the trunk grows by 4, 5; then comes 8
+  EXPECT_LE(cache.evaluations(), 9u + 2);
+  cache.read({{1, 2, 3, 4, 5, 8}, {1, 2, 3, 4, 5}});
+  EXPECT_LE(cache.evaluations(), 9u + 2 + 2);
 }
 
 }  // namespace

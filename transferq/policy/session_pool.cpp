@@ -18,7 +18,7 @@ constexpr std::size_t kWaveCells = 8192;
 SessionPool::SessionPool(SessionOptions options) : options_(std::move(options)) {}
 
 void SessionPool::begin_prompt() {
-  for (Entry& e : entries_) e.planned = 0;
+  for (Entry& e : entries_) e.planned = e.users = 0;
 }
 
 SessionPool::Entry& SessionPool::entry(const Policy& policy) {
@@ -26,24 +26,49 @@ SessionPool::Entry& SessionPool::entry(const Policy& policy) {
     return e.model == policy.model().identity() && e.adapter == policy.adapter();
   });
   if (it != entries_.end()) return *it;
-  entries_.push_back({policy.model().identity(), policy.adapter(), 0, nullptr});
+  entries_.push_back({policy.model().identity(), policy.adapter(), 0, 0, nullptr});
   return entries_.back();
 }
 
-void SessionPool::plan(const Policy& policy, std::size_t prompt, const Workload& work) {
+// The longest text in tokens.
+std::size_t SessionPool::limit(const Policy& policy) const {
   const std::size_t trained = policy.model().context();
+  return options_.cells > 0 ? std::min(options_.cells, trained) : trained;
+}
+
+void SessionPool::add(const Policy& policy, std::size_t longest, const Workload& work) {
+  // Two spare tokens a branch: another tokenizer may cut the same text differently.
+  const std::size_t branches = std::min(work.width * (work.depth + 2), kWaveCells);
+  Entry& e = entry(policy);
+  e.planned += longest + std::max(branches, work.depth);
+  ++e.users;
+}
+
+void SessionPool::plan(const Policy& policy, std::size_t prompt, const Workload& work) {
   const std::size_t longest = prompt + work.tokens;
-  const std::size_t limit = options_.cells > 0 ? std::min(options_.cells, trained) : trained;
-  if (longest > limit) {
+  const std::size_t most = limit(policy);
+  if (longest > most) {
+    const bool raise = most < policy.model().context();
     throw Error(ErrorKind::input,
                 fmt::format("the prompt's {} tokens and a response of up to {} exceed the context "
                             "of {}; shorten the prompt{} --max-tokens{}",
-                            prompt, work.tokens, limit, limit < trained ? ", lower" : " or lower",
-                            limit < trained ? " or raise --context" : ""));
+                            prompt, work.tokens, most, raise ? ", lower" : " or lower",
+                            raise ? " or raise --context" : ""));
   }
-  // Two spare tokens a branch: another tokenizer may cut the same text differently.
-  const std::size_t branches = std::min(work.width * (work.depth + 2), kWaveCells);
-  entry(policy).planned += longest + std::max(branches, work.depth);
+  add(policy, longest, work);
+}
+
+std::size_t SessionPool::plan_cut(const Policy& policy, std::size_t prompt, const Workload& work) {
+  const std::size_t most = limit(policy);
+  if (prompt >= most) {
+    throw Error(ErrorKind::input,
+                fmt::format("the prompt's {} tokens fill the context of {} tokens of {}, which "
+                            "scores the response; shorten the prompt",
+                            prompt, most, policy.model().name()));
+  }
+  // Another tokenizer may need more tokens for the same text than the policy's.
+  add(policy, std::min(prompt + 2 * work.tokens, most), work);
+  return most;
 }
 
 Session& SessionPool::get(const Policy& policy) {

@@ -35,6 +35,13 @@ class SessionPool {
   // response can never fit.
   void plan(const Policy& policy, std::size_t prompt, const Workload& work);
 
+  // The same for a text that may be cut at the end: returns its longest length in tokens. Throws
+  // Error (input) when the prompt leaves no room for any of the response.
+  std::size_t plan_cut(const Policy& policy, std::size_t prompt, const Workload& work);
+
+  // Whether more than one user planned work in the policy's session.
+  bool shared(const Policy& policy) { return entry(policy).users > 1; }
+
   // The session for a policy, large enough for what was planned.
   Session& get(const Policy& policy);
 
@@ -43,9 +50,12 @@ class SessionPool {
     std::string model;
     Adapter adapter;
     std::size_t planned = 0;  // cells
+    std::size_t users = 0;
     std::unique_ptr<Session> session;
   };
   Entry& entry(const Policy& policy);
+  std::size_t limit(const Policy& policy) const;
+  void add(const Policy& policy, std::size_t longest, const Workload& work);
 
   SessionOptions options_;
   std::vector<Entry> entries_;

@@ -14,6 +14,18 @@ std::shared_ptr<const Model> RewardContext::model(const Spec& spec, const std::s
   return spec.has(key) ? models.model(spec.get(key)) : policy;
 }
 
+bool RewardContext::reads_tokens(const Model& model) const {
+  return policy != nullptr && model.vocabulary_identity() == policy->vocabulary_identity();
+}
+
+bool yes_or_no(const Spec& spec, const std::string& key, bool fallback) {
+  if (!spec.has(key)) return fallback;
+  const std::string value = spec.get(key);
+  if (value == "1" || value == "true" || value == "yes") return true;
+  if (value == "0" || value == "false" || value == "no") return false;
+  throw Error(ErrorKind::usage, fmt::format("{}={} must be yes or no", key, value));
+}
+
 std::size_t whole_number(const Spec& spec, const std::string& key, std::size_t fallback) {
   const double value = spec.number(key, static_cast<double>(fallback));
   // A double holds every whole number up to 2^53; NaN and infinities are refused here, too.

@@ -24,6 +24,8 @@ struct RewardContext {
 
   // The model that `key` of the list names, or the policy's.
   std::shared_ptr<const Model> model(const Spec& spec, const std::string& key = "model") const;
+  // Whether the tokens of drafts are of this model's vocabulary.
+  bool reads_tokens(const Model& model) const;
 };
 
 struct RewardKind {
@@ -36,6 +38,9 @@ struct RewardKind {
 
 // The value of a key as a whole number. Throws Error (usage) when it is none.
 std::size_t whole_number(const Spec& spec, const std::string& key, std::size_t fallback);
+
+// The value of a key as 1, true, yes or 0, false, no. Throws Error (usage) when it is none.
+bool yes_or_no(const Spec& spec, const std::string& key, bool fallback);
 
 // The value, or what is in the file when it is @FILE. Throws Error (io) for one that can't be read.
 std::string text_or_file(const std::string& value, std::string_view what);

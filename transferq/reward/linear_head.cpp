@@ -7,80 +7,41 @@
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
+#include "transferq/reward/features.hpp"
 #include "transferq/reward/head_folder.hpp"
-#include "transferq/reward/prefix_cache.hpp"
 
 namespace tq {
 namespace {
 
 class HeadScorer final : public Scorer {
  public:
-  HeadScorer(const HeadFile& head, const Policy& base, SessionPool& sessions,
-             std::vector<Token> prompt)
-      : head_(head), base_(base), sessions_(sessions), prompt_(std::move(prompt)) {}
+  HeadScorer(const HeadFile& head, FeatureReader features)
+      : head_(head), features_(std::move(features)) {}
 
-  bool reads(const Stream& stream) const override {
-    return !prompt_.empty() && share_session(stream.policy(), base_) && stream.prompt() == prompt_;
-  }
+  bool reads(const Stream& stream) const override { return features_.reads(stream); }
+  std::vector<ModelCost> costs() const override { return features_.costs(); }
 
+ private:
   std::vector<double> compute(std::span<const Draft> drafts) override {
-    std::vector<std::vector<Token>> sequences;
-    std::vector<std::size_t> from(drafts.size(), kNone);  // which sequence a draft became
-    for (std::size_t i = 0; i < drafts.size(); ++i) {
-      if (!drafts[i].hidden.empty()) continue;
-      std::vector<Token> tokens = sequence(drafts[i]);
-      if (tokens.empty()) continue;
-      from[i] = sequences.size();
-      sequences.push_back(std::move(tokens));
-    }
-    if (!cache_ && !sequences.empty()) cache_.emplace(sessions_.get(base_));
-    const auto states = cache_ ? cache_->hidden(sequences) : std::vector<std::vector<float>>{};
+    const auto features = features_.read(drafts);
     std::vector<double> out;
     for (std::size_t i = 0; i < drafts.size(); ++i) {
-      const double score = weigh(from[i] == kNone ? drafts[i].hidden : states[from[i]]);
+      const double score =
+          std::inner_product(features[i].begin(), features[i].end(), head_.weights.begin(), 0.0,
+                             std::plus<>(), [](float h, float w) { return double{h} * double{w}; });
       out.push_back(drafts[i].whole ? score : score + head_.bias);
     }
     return out;
   }
 
-  std::vector<ModelCost> costs() const override {
-    if (!cache_) return {};
-    const std::uint64_t all = cache_->evaluations();
-    const auto prompt = std::min<std::uint64_t>(all, prompt_.size());
-    return {{base_.model().name(), prompt, all - prompt}};
-  }
-
- private:
-  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-
-  std::vector<Token> sequence(const Draft& draft) const {
-    std::vector<Token> tokens;
-    if (draft.whole) {
-      tokens = base_.model().tokenize(draft.text, true);
-    } else {
-      tokens = prompt_;
-      const auto response = base_.model().tokenize(draft.text, prompt_.empty());
-      tokens.insert(tokens.end(), response.begin(), response.end());
-    }
-    return tokens;
-  }
-
-  double weigh(std::span<const float> hidden) const {
-    return std::inner_product(hidden.begin(), hidden.end(), head_.weights.begin(), 0.0,
-                              std::plus<>(),
-                              [](float h, float w) { return double{h} * double{w}; });
-  }
-
   const HeadFile& head_;
-  const Policy& base_;
-  SessionPool& sessions_;
-  std::vector<Token> prompt_;
-  std::optional<PrefixCache> cache_;  // opened when something must be evaluated
+  FeatureReader features_;
 };
 
 class LinearHead final : public Reward {
  public:
-  LinearHead(HeadFile head, Policy base) : head_(std::move(head)), base_(std::move(base)) {
+  LinearHead(HeadFile head, Policy base, bool policy_tokens)
+      : head_(std::move(head)), base_(std::move(base)), policy_tokens_(policy_tokens) {
     Sha256 digest;
     digest.update(base_.model().identity());
     digest.update({reinterpret_cast<const char*>(head_.weights.data()),
@@ -93,22 +54,23 @@ class LinearHead final : public Reward {
 
   std::unique_ptr<Scorer> open(const Prompt& prompt, SessionPool& sessions,
                                const Workload& work) const override {
-    std::vector<Token> tokens;
-    if (head_.text == "conversation") tokens = base_.encode(prompt);
-    sessions.plan(base_, tokens.size(), work);
-    return std::make_unique<HeadScorer>(head_, base_, sessions, std::move(tokens));
+    const FeatureOptions options{head_.text == "conversation", head_.pooling == "mean",
+                                 policy_tokens_};
+    return std::make_unique<HeadScorer>(head_,
+                                        FeatureReader(base_, sessions, prompt, options, work));
   }
 
  private:
   HeadFile head_;
   Policy base_;
+  bool policy_tokens_;
   RewardInfo info_;
 };
 
 }  // namespace
 
-std::unique_ptr<Reward> make_linear_head(const std::filesystem::path& file, Policy base,
-                                         bool force) {
+std::unique_ptr<Reward> make_linear_head(const std::filesystem::path& file, Policy base, bool force,
+                                         bool policy_tokens) {
   HeadFile head = read_head(file);
   const auto refuse = [&](const std::string& why) {
     return Error(ErrorKind::model, fmt::format("the head {} {}", file.string(), why));
@@ -127,11 +89,12 @@ std::unique_ptr<Reward> make_linear_head(const std::filesystem::path& file, Poli
                     "refit it, or add force=1",
                     head.base_name, base.model().name(), file.string()));
   }
-  if (head.pooling != "last") throw refuse("pools by '" + head.pooling + "', which is not known");
+  if (head.pooling != "last" && head.pooling != "mean")
+    throw refuse("pools by '" + head.pooling + "', which is not known");
   if (head.text != "conversation" && head.text != "response") {
     throw refuse("reads '" + head.text + "', which is not known");
   }
-  return std::make_unique<LinearHead>(std::move(head), std::move(base));
+  return std::make_unique<LinearHead>(std::move(head), std::move(base), policy_tokens);
 }
 
 RewardKind linear_head_kind() {
@@ -140,9 +103,10 @@ RewardKind linear_head_kind() {
           {"head"},
           {"model", "force"},
           [](const Spec& spec, const RewardContext& context) {
-            return make_linear_head(find_head(spec.get("head")),
-                                    Policy(context.model(spec), context.format),
-                                    spec.get("force", "0") != "0");
+            Policy base(context.model(spec), context.format);
+            const bool policy_tokens = context.reads_tokens(base.model());
+            return make_linear_head(find_head(spec.get("head")), std::move(base),
+                                    yes_or_no(spec, "force", false), policy_tokens);
           }};
 }
 

@@ -1,5 +1,6 @@
 // Evaluates many token sequences that share prefixes, with each other and with those of the call
-// before: only what differs from the longest prefix already held is evaluated.
+// before: only what differs from the longest prefix already held is evaluated. (A likelihood also
+// evaluates the token before the first one that differs.)
 // Not thread-safe.
 #pragma once
 
@@ -10,14 +11,29 @@
 
 namespace tq {
 
+// What is read of each sequence.
+enum class Reading {
+  last,        // the hidden state after its last token, [hidden size]
+  mean,        // the mean of the hidden states after its tokens from `from` on, [hidden size]
+  likelihood,  // ln P(its tokens from `from` on | all before each), [1]
+  next,        // ln P(token | sequence) of each of `watch`, [watch]
+};
+
+struct PrefixCacheOptions {
+  Reading reading = Reading::last;
+  std::size_t from = 0;          // for mean and likelihood
+  std::vector<Token> watch;      // for next
+  bool keep_only_trunk = false;  // for a session that others need, too: hold little between calls
+};
+
 class PrefixCache {
  public:
-  explicit PrefixCache(Session& session) : session_(&session) {}
+  explicit PrefixCache(Session& session, PrefixCacheOptions options = {});
 
-  // The hidden state after the last token of each sequence (none of them empty), in order. Works
-  // in waves when the session's branches or cells do not hold all at once. Throws Error (capacity)
-  // when one sequence alone does not fit.
-  std::vector<std::vector<float>> hidden(const std::vector<std::vector<Token>>& sequences);
+  // What was asked for of each sequence (none of them empty), in order. Works in waves when the
+  // session's branches or cells do not hold all at once. Throws Error (capacity) when one sequence
+  // alone does not fit.
+  std::vector<std::vector<double>> read(const std::vector<std::vector<Token>>& sequences);
 
   std::uint64_t evaluations() const { return evaluations_; }
 
@@ -25,14 +41,26 @@ class PrefixCache {
   struct Held {
     Branch branch;
     std::vector<Token> tokens;
-    std::vector<float> hidden;  // after the last token; empty where it was not asked for
+    std::vector<double> end;    // last, next: what was read after the last token; may be empty
+    std::vector<double> trace;  // mean, likelihood: what was read of each token from trace_from_ on
   };
+  struct Growth;  // a sequence on its way from what is held of it to all of it
   using Range = std::span<const std::vector<Token>>;
+
+  Growth grow(const Held& parent, const std::vector<Token>& tokens, std::size_t kept) const;
+  void take(Growth& growth, const Output& output) const;
+  std::vector<double> result(const Held& held) const;
   std::size_t wave_size(Range sequences, std::size_t shared) const;
   void hold_trunk(Range sequences);
-  std::vector<std::vector<float>> wave(Range sequences);
+  void extend_trunk(std::span<const Token> prefix, std::size_t kept);
+  std::vector<std::vector<double>> wave(Range sequences);
+  std::vector<Output> forward(std::span<const Feed> feeds);
 
   Session* session_;
+  PrefixCacheOptions options_;
+  Want want_;               // of a sequence's feed
+  std::size_t stride_;      // numbers a token of a trace; 0 for last and next
+  std::size_t trace_from_;  // the first token that has some
   Held trunk_;              // what all sequences of the last call shared
   std::vector<Held> held_;  // the sequences of the last wave
   std::uint64_t evaluations_ = 0;

@@ -26,6 +26,11 @@ std::unique_ptr<Reward> make(std::string_view list, const RewardContext& context
     all.insert(kind.options.begin(), kind.options.end());
   }
   const Spec spec = parse_spec(list, "--reward", all);
+  if (!spec.name.empty() && !spec.values.empty()) {
+    throw Error(ErrorKind::usage, fmt::format("--reward {}: '{}' is no key=value; write \\, for a "
+                                              "comma inside a value",
+                                              list, spec.name));
+  }
   for (const RewardKind& kind : reward_kinds()) {
     if (!is_kind(kind, spec)) continue;
     for (const auto& [key, value] : spec.values) {
