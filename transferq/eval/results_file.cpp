@@ -58,7 +58,7 @@ void ResultsFile::load(const std::string& settings, std::span<const Prompt> prom
   for (std::size_t number = 1; std::getline(in, line) && !in.eof(); ++number) {
     const auto row = nlohmann::json::parse(line, nullptr, false);
     if (text(row, "id").empty() || text(row, "settings").empty()) {
-      throw Error(ErrorKind::input, fmt::format("{} line {} is no result of `tq generate`; nothing "
+      throw Error(ErrorKind::input, fmt::format("{} line {} is no result of tq; nothing "
                                                 "was changed; choose another --out",
                                                 path_.string(), number));
     }
@@ -84,7 +84,7 @@ void ResultsFile::load(const std::string& settings, std::span<const Prompt> prom
     const bool piece = line.compare(0, kStart.size(), kStart.substr(0, line.size())) == 0;
     if (!piece || (!row.is_discarded() && text(row, "settings") != settings)) {
       throw Error(ErrorKind::input,
-                  fmt::format("{} is no results file of `tq generate` under these "
+                  fmt::format("{} is no results file of tq under these "
                               "settings; nothing was changed; choose another --out",
                               path_.string()));
     }

@@ -23,6 +23,11 @@ constexpr std::array kCatalog{
     CatalogEntry{"minilm", "all-MiniLM-L6-v2.F16.gguf", 46223360,
                  "2db00af0cb6ee94e59d3b7417bd8bbad061a152875567cb4e308ee136293ca7a", "Apache-2.0",
                  "scripts/models/get minilm", "", ""},
+    CatalogEntry{"gemma3-270m", "gemma-3-270m-q4_k_m.gguf", 253113024,
+                 "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818", "Gemma",
+                 "scripts/models/get gemma3-270m", "", ""},
+    CatalogEntry{"gemma3-270m-f32", "gemma-3-270m-f32.gguf", 0, "", "Gemma",
+                 "tq models --make gemma3-270m-f32", "gemma3-270m", "f32"},
 };
 
 }  // namespace

@@ -16,6 +16,24 @@
 namespace tq::llama {
 namespace {
 
+// Whether the vocabulary has a special token written so.
+bool has_special(const llama_vocab* vocab, std::string_view text) {
+  llama_token token = 0;
+  return llama_tokenize(vocab, text.data(), static_cast<std::int32_t>(text.size()), &token, 1,
+                        false, true) == 1 &&
+         llama_vocab_is_control(vocab, token);
+}
+
+// The template of the file. Gemma's base models come without one, but their vocabulary has the
+// turns of Gemma's only one as tokens.
+const char* chat_template(const llama_model* model) {
+  const char* own = llama_model_chat_template(model, nullptr);
+  if (own != nullptr) return own;
+  const llama_vocab* vocab = llama_model_get_vocab(model);
+  const bool gemma = has_special(vocab, "<start_of_turn>") && has_special(vocab, "<end_of_turn>");
+  return gemma ? "gemma" : nullptr;
+}
+
 std::string vocabulary_digest(const llama_vocab* vocab) {
   Sha256 digest;
   for (llama_token t = 0; t < llama_vocab_n_tokens(vocab); ++t) {
@@ -97,7 +115,7 @@ std::string LoadedModel::piece(Token token, bool special) const {
 }
 
 std::string LoadedModel::apply_chat_template(std::span<const Message> messages) const {
-  const char* chat = llama_model_chat_template(model_.get(), nullptr);
+  const char* chat = chat_template(model_.get());
   if (chat == nullptr) {
     throw Error(ErrorKind::model, fmt::format("{} has no chat template; use --format raw", name()));
   }
