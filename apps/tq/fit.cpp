@@ -53,7 +53,7 @@ void add_source_flags(CLI::App& command, FitFlags& f) {
                   "The model whose hidden state it reads: a name or a GGUF file. The head works "
                   "with this file alone, not with another quantisation of it")
       ->option_text("MODEL [smollm2]");
-  command.add_option("--out", f.out, "The head")->option_text("FILE.gguf")->required();
+  command.add_option("--out", f.out, "The head")->option_text("FILE.gguf");
   command.add_option("--name", f.name, "What it rewards")->option_text("NAME [from --out]");
 }
 
@@ -105,6 +105,7 @@ void run_fit(const CLI::App& command, const FitFlags& f) {
                 "give --data FILE to fit a head, or --from-json FILE to import "
                 "one");
   }
+  if (f.out.empty()) throw Error(ErrorKind::usage, "name the head's file with --out FILE.gguf");
   if (!f.test.empty() && command.count("--holdout") > 0) {
     throw Error(ErrorKind::usage, "give either --test or --holdout, not both");
   }

@@ -37,18 +37,11 @@ std::string check_whole(const std::string& text, std::uint64_t most) {
   return fmt::format("'{}' is not a whole number from 0 to {}", text, most);
 }
 
-std::string describe(const Policy& policy) {
-  const Adapter& a = policy.adapter();
-  const auto file = [](const std::string& path) { return path.empty() ? "" : sha256_file(path); };
-  return fmt::format("{} {} {} {} {} {} {}", policy.model().identity(),
-                     policy.format() == Format::chat ? "chat" : "raw", policy.system(),
-                     file(a.lora), a.lora_scale, file(a.control_vector), a.control_scale);
-}
-
-std::string reward_help() {
-  std::vector<std::string> forms;
-  for (const RewardKind& kind : reward_kinds()) forms.push_back(kind.form);
-  return fmt::format("What to work towards: {}", fmt::join(forms, "; "));
+void one_of(const std::string& flag, const std::string& value,
+            const std::vector<std::string>& allowed) {
+  if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return;
+  throw Error(ErrorKind::usage,
+              fmt::format("{} {} is not one of {}", flag, value, fmt::join(allowed, ", ")));
 }
 
 }  // namespace
@@ -63,6 +56,48 @@ const CLI::Validator& count() {
 const CLI::Validator& seed_check() {
   static const CLI::Validator check([](std::string& text) { return check_whole(text, ~0ULL); }, "");
   return check;
+}
+
+std::string reward_help() {
+  std::vector<std::string> forms;
+  for (const RewardKind& kind : reward_kinds()) forms.push_back(kind.form);
+  return fmt::format("What to work towards: {}", fmt::join(forms, "; "));
+}
+
+void add_session_flags(CLI::App& command, SessionFlags& f) {
+  command
+      .add_option("--format", f.format,
+                  "chat: the model's chat template; raw: the text as it is, special tokens "
+                  "parsed (official is always raw)")
+      ->option_text("chat|raw [chat]");
+  command.add_option("--threads", f.threads, "Threads, at most one a core")
+      ->option_text("N [all cores]")
+      ->check(count());
+  command.add_option("--gpu-layers", f.gpu_layers, "Layers on a GPU, where the engine has one")
+      ->option_text("N [all]");
+  command.add_option("--context", f.context, "Cells of memory a session has, in tokens")
+      ->option_text("N [as needed]")
+      ->check(count());
+  command.add_option("--cache", f.cache, "Precision of the memory")->option_text("f16|f32 [f16]");
+  command
+      .add_option("--setup", f.setup, "Read these flags from a TOML file; the command line wins")
+      ->option_text("FILE");
+}
+
+SessionOptions session_options_of(const SessionFlags& f) {
+  one_of("--cache", f.cache, {"f16", "f32"});
+  SessionOptions session;
+  session.cells = f.context;
+  // More threads than cores would wait for each other.
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  session.threads = f.threads > 0 ? std::min(f.threads, cores) : cores;
+  session.cache = f.cache == "f32" ? CacheType::f32 : CacheType::f16;
+  return session;
+}
+
+Format format_of(const SessionFlags& f) {
+  one_of("--format", f.format, {"chat", "raw"});
+  return f.format == "raw" ? Format::raw : Format::chat;
 }
 
 void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
@@ -112,75 +147,47 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   command.add_option("--max-tokens", f.max_tokens, "Longest response, in tokens")
       ->option_text("N [128]")
       ->check(count());
-  command
-      .add_option("--format", f.format,
-                  "chat: the model's chat template; raw: the text as it is, special tokens "
-                  "parsed (official is always raw)")
-      ->option_text("chat|raw [chat]");
   command.add_option("--seed", f.seed, "Seed of all draws")
       ->option_text("N [0]")
       ->check(seed_check());
-  command.add_option("--threads", f.threads, "Threads, at most one a core")
-      ->option_text("N [all cores]")
-      ->check(count());
-  command.add_option("--gpu-layers", f.gpu_layers, "Layers on a GPU, where the engine has one")
-      ->option_text("N [all]");
-  command.add_option("--context", f.context, "Cells of memory a session has, in tokens")
-      ->option_text("N [as needed]")
-      ->check(count());
-  command.add_option("--cache", f.cache, "Precision of the memory")->option_text("f16|f32 [f16]");
-  command
-      .add_option("--setup", f.setup, "Read these flags from a TOML file; the command line wins")
-      ->option_text("FILE");
+  add_session_flags(command, f);
 }
 
 Run prepare(DecodingFlags& f, ModelStore& models) {
-  const auto one_of = [](const std::string& flag, const std::string& value,
-                         const std::vector<std::string>& allowed) {
-    if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("{} {} is not one of {}", flag, value, fmt::join(allowed, ", ")));
-    }
-  };
-  one_of("--format", f.format, {"chat", "raw"});
-  one_of("--cache", f.cache, {"f16", "f32"});
+  format_of(f);
+  SessionOptions session = session_options_of(f);
   one_of("--transfer", f.transfer, {"direct"});
   if (f.max_tokens == 0) {
     throw Error(ErrorKind::usage, "--max-tokens 0 leaves no room for an answer; give 1 or more");
   }
   if (f.decoder.name == "official") f.format = "raw";
-  make_decoder(f.decoder, static_cast<std::size_t>(-1));  // bad flags before any model is loaded
+  // Bad flags are told before any model is loaded.
+  const Roles roles = make_decoder(f.decoder, static_cast<std::size_t>(-1))->roles();
 
-  const Format format = f.format == "raw" ? Format::raw : Format::chat;
-  Policy reference = models.policy(f.model, "--model", format);
+  const Format form = format_of(f);
+  Policy reference = models.policy(f.model, "--model", form);
   std::optional<Policy> baseline;
   if (!f.baseline.empty()) {
     const std::string same_model = f.model.substr(0, f.model.find(','));
-    baseline = models.policy(f.baseline, "--baseline", format, same_model);
+    baseline = models.policy(f.baseline, "--baseline", form, same_model);
   }
   std::shared_ptr<const Reward> reward;
   if (!f.reward.empty()) {
-    const Policy& roller = baseline ? *baseline : reference;
-    reward = make_reward(f.reward, models, roller.shared_model(), format);
+    const bool by_baseline = baseline && roles.grows == Proposal::baseline;
+    const Policy& roller = by_baseline ? *baseline : reference;
+    reward = make_reward(f.reward, models, roller.shared_model(), form);
   }
   DecoderOptions options = f.decoder;
   options.finished_only = reward != nullptr && !reward->info().partial;
   std::shared_ptr<const Decoder> decoder = make_decoder(options, reference.model().vocabulary());
 
-  SessionOptions session;
-  session.cells = f.context;
-  // More threads than cores would wait for each other.
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  session.threads = f.threads > 0 ? std::min(f.threads, cores) : cores;
-  session.cache = f.cache == "f32" ? CacheType::f32 : CacheType::f16;
-
   const DecoderOptions& d = f.decoder;
-  const std::string settings =
-      fmt::format("{}|{}|{}|{} {} {} {} {} {} {} {} {} {}|{} {} {} {}", describe(reference),
-                  baseline ? describe(*baseline) : "", reward ? reward->info().fingerprint : "",
-                  d.name, f.transfer, static_cast<int>(d.proposal), static_cast<int>(d.choose),
-                  d.alpha, d.top_k, d.horizon, d.rollouts, d.greedy_rollouts, d.samples,
-                  f.max_tokens, f.seed, f.cache, f.context);
+  const std::string settings = fmt::format(
+      "{}|{}|{}|{} {} {} {} {} {} {} {} {} {}|{} {} {} {}", describe_policy(reference),
+      baseline ? describe_policy(*baseline) : "", reward ? reward->info().fingerprint : "", d.name,
+      f.transfer, static_cast<int>(d.proposal), static_cast<int>(d.choose), d.alpha, d.top_k,
+      d.horizon, d.rollouts, d.greedy_rollouts, d.samples, f.max_tokens, f.seed, f.cache,
+      f.context);
   Setup setup{std::move(reference), std::move(baseline), std::move(reward),
               std::move(decoder),   f.max_tokens,        f.seed};
   return {std::move(setup), std::move(session), sha256(settings).substr(0, 16)};

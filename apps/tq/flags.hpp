@@ -11,15 +11,9 @@
 
 namespace tq::app {
 
-struct DecodingFlags {
-  std::string model = "smollm2";
-  std::string baseline;
-  std::string reward;
-  std::string transfer = "direct";
-  DecoderOptions decoder;
+// What every command that evaluates models has.
+struct SessionFlags {
   std::string format = "chat";
-  std::size_t max_tokens = 128;
-  std::uint64_t seed = 0;
   int threads = 0;
   int gpu_layers = -1;
   std::size_t context = 0;
@@ -27,10 +21,28 @@ struct DecodingFlags {
   std::string setup;
 };
 
+struct DecodingFlags : SessionFlags {
+  std::string model = "smollm2";
+  std::string baseline;
+  std::string reward;
+  std::string transfer = "direct";
+  DecoderOptions decoder;
+  std::size_t max_tokens = 128;
+  std::uint64_t seed = 0;
+};
+
 // Accepts whole numbers, 0 or more.
 const CLI::Validator& count();
 // The same up to 64 bits.
 const CLI::Validator& seed_check();
+
+// The help of --reward.
+std::string reward_help();
+
+void add_session_flags(CLI::App& command, SessionFlags& flags);
+// Throws Error (usage) for a value that a flag doesn't take.
+SessionOptions session_options_of(const SessionFlags& flags);
+Format format_of(const SessionFlags& flags);
 
 void add_decoding_flags(CLI::App& command, DecodingFlags& flags);
 

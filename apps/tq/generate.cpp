@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <mutex>
 
@@ -15,6 +16,7 @@
 #include "signals.hpp"
 #include "terminal.hpp"
 #include "transferq/core/error.hpp"
+#include "transferq/core/sha256.hpp"
 #include "transferq/core/text.hpp"
 #include "transferq/eval/parallel.hpp"
 #include "transferq/eval/prompt_file.hpp"
@@ -62,6 +64,10 @@ std::vector<Prompt> load_prompts(const GenerateFlags& f) {
   if (const std::size_t at = invalid_utf8(text); at != std::string::npos) {
     throw Error(ErrorKind::input, fmt::format("the prompt is not valid UTF-8 at byte {}", at + 1));
   }
+  if (const std::size_t at = text.find('\0'); at != std::string::npos) {
+    throw Error(ErrorKind::input,
+                fmt::format("the prompt holds a NUL character at byte {}; take it out", at + 1));
+  }
   return {make_prompt("0", text)};
 }
 
@@ -69,13 +75,16 @@ std::string summary(const Generated& g) {
   const Evaluations& e = g.evaluations;
   const double n = static_cast<double>(std::max<std::size_t>(g.decoded.tokens.size(), 1));
   const auto sum = static_cast<double>(e.policy + e.reference + e.reward);
+  const char* kind = g.decoded.kl_kind == KlKind::bound      ? "at most "
+                     : g.decoded.kl_kind == KlKind::estimate ? "about "
+                                                             : "";
   std::string out;
   if (g.decoded.reward) out += fmt::format("reward {:.3f} | ", *g.decoded.reward);
   return out + fmt::format(
                    "KL {}{:.3f} | {} tokens | {:.1f} evaluations a token, {} for prompts | "
                    "{:.2f} s, {:.3f} s a token\n",
-                   g.decoded.kl_kind == KlKind::bound ? "at most " : "", g.decoded.kl_to_reference,
-                   g.decoded.tokens.size(), sum / n, e.prompt, g.seconds, g.seconds / n);
+                   kind, g.decoded.kl_to_reference, g.decoded.tokens.size(), sum / n, e.prompt,
+                   g.seconds, g.seconds / n);
 }
 
 // Prints whole characters as soon as their last byte is there; half a one at the end is no text.
@@ -156,11 +165,29 @@ void generate_one(const GenerateFlags& f, const Run& run, const Prompt& prompt,
   fmt::print(stderr, "{}{}", changes.text(), summary(g));
 }
 
+// Prompts that could not be answered, by their place in the run.
+using Failures = std::map<std::size_t, std::string>;
+
+// One line on them: the first, and how many there are.
+std::string failure_line(const Failures& failures, std::size_t asked) {
+  std::string line = failures.begin()->second;
+  if (const std::size_t more = failures.size() - 1; more > 0) {
+    line += fmt::format("; {} more prompt{} failed", more, more == 1 ? "" : "s");
+  }
+  if (const std::size_t rest = asked - failures.size(); rest > 0) {
+    line += fmt::format("; the other {} {} answered", rest, rest == 1 ? "is" : "are");
+  }
+  return line;
+}
+
 // Many prompts, or rows for a program: finished results go to --out or standard output.
 void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> prompts,
                    std::stop_token stop) {
+  // Rows with an explanation are other rows: a file has one kind.
+  const std::string settings =
+      f.explain ? sha256(run.settings + " explain").substr(0, run.settings.size()) : run.settings;
   std::unique_ptr<ResultsFile> results;
-  if (!f.out.empty()) results = std::make_unique<ResultsFile>(f.out, run.settings);
+  if (!f.out.empty()) results = std::make_unique<ResultsFile>(f.out, settings, prompts);
   const std::size_t total = prompts.size();
   if (results) {
     std::erase_if(prompts, [&](const Prompt& p) { return results->finished(p.id); });
@@ -172,6 +199,7 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
   SessionOptions session = run.session;
   session.threads = static_cast<int>(std::max<std::size_t>(1, threads / workers));
   std::mutex output;
+  Failures failures;
   run_parallel(prompts.size(), workers, stop, [&](std::size_t) {
     auto worker = std::make_shared<Worker>(run.setup, session);
     return [&, worker](std::size_t i) {
@@ -184,10 +212,14 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
         });
       } catch (const Error& e) {
         if (e.kind() == ErrorKind::interrupted) return;  // told once, when all have stopped
-        throw Error(e.kind(), fmt::format("prompt '{}': {}", prompt.id, e.what()));
+        const std::string reason = fmt::format("prompt '{}': {}", prompt.id, e.what());
+        if (e.kind() != ErrorKind::input) throw Error(e.kind(), reason);
+        const std::lock_guard lock(output);  // this prompt's own fault: the others go on
+        failures[i] = reason;
+        return;
       }
       const auto row =
-          make_row(prompt, g, {f.decoding.decoder.name, f.decoding.seed, run.settings}, steps);
+          make_row(prompt, g, {f.decoding.decoder.name, f.decoding.seed, settings}, steps);
       const std::lock_guard lock(output);
       if (results) {
         results->append(prompt.id, row.dump());
@@ -210,6 +242,9 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
                                   "goes on from there",
                                   f.out)
                     : "interrupted");
+  }
+  if (!failures.empty()) {
+    throw Error(ErrorKind::input, failure_line(failures, prompts.size()));
   }
 }
 

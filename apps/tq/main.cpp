@@ -61,6 +61,7 @@ int main(int argc, char** argv) {
       "Begin with: tq generate \"Describe a rainy day.\" --decoder tq "
       "--reward head=sentiment --explain\n");
   tq::app::add_generate(app);
+  tq::app::add_score(app);
   tq::app::add_fit(app);
   tq::app::add_models(app);
   app.require_subcommand(0, 1);

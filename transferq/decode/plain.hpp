@@ -6,8 +6,6 @@
 
 namespace tq {
 
-enum class Proposal { baseline, reference };
-
 // The stream a decoder proposes from.
 Stream& proposal_stream(const DecodeTask& task, Proposal proposal);
 
@@ -17,6 +15,7 @@ class PlainDecoder final : public Decoder {
   Decoded decode(const DecodeTask& task, Evaluations& spent) const override;
   Workload workload(std::size_t max_tokens) const override { return {max_tokens, 1, 0}; }
   bool needs_reward() const override { return false; }
+  Roles roles() const override { return roles_of(proposal_); }
 
  private:
   Choose choose_;

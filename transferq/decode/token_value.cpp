@@ -74,7 +74,8 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     } else if (!model.is_end(token)) {
       roller.append(token);
     }
-    if (&task.reference != &roller && !model.is_end(token)) task.reference.append(token);
+    Stream& other = &roller == &task.reference ? task.baseline : task.reference;
+    if (&other != &roller && !model.is_end(token)) other.append(token);
 
     Step step{{}, chosen, token, "", static_cast<Token>(argmax(proposed))};
     for (std::size_t i = 0; i < tokens.size(); ++i) {

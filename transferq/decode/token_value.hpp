@@ -28,6 +28,10 @@ class TokenValueDecoder final : public Decoder {
       : options_(options), expander_(std::move(expander)) {}
   Decoded decode(const DecodeTask& task, Evaluations& spent) const override;
   Workload workload(std::size_t max_tokens) const override;
+  Roles roles() const override {
+    const bool proposes = options_.proposal == Proposal::baseline;
+    return {options_.rollouts, proposes || options_.rollouts == Proposal::baseline, false};
+  }
   bool needs_reward() const override { return true; }
 
  private:

@@ -55,6 +55,7 @@ class Model {
   virtual std::size_t hidden_size() const = 0;  // 0 if there is no hidden state
   virtual std::size_t context() const = 0;      // the length it was trained for, in tokens
   virtual bool is_end(Token token) const = 0;   // ends a response
+  virtual Token end() const = 0;                // the one that ends a turn; kNoToken if none does
 
   // `special`: whether special tokens written out in the text (such as <|im_start|>) become those
   // tokens, and the model's own beginning-of-text is added where it asks for one. Without it they
@@ -64,7 +65,8 @@ class Model {
   virtual std::string piece(Token token, bool special) const = 0;
 
   // The conversation as the model's template writes it, ready for the assistant to continue.
-  // Throws Error (model) when the model has no template or one the engine does not know.
+  // Throws Error: model when the model has no template or one the engine does not know; input for a
+  // message that holds a NUL character.
   virtual std::string apply_chat_template(std::span<const Message> messages) const = 0;
 
   virtual std::unique_ptr<Session> open_session(const SessionOptions& options) const = 0;

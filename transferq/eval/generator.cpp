@@ -33,20 +33,30 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
                            std::function<void(const Step&)> sink) {
   const auto start = std::chrono::steady_clock::now();
   const Policy& reference_policy = setup_.reference;
-  const Policy& baseline_policy = setup_.baseline ? *setup_.baseline : reference_policy;
+  const Roles roles = setup_.decoder->roles();
+  const Policy& baseline_policy =
+      setup_.baseline && roles.baseline ? *setup_.baseline : reference_policy;
   const Workload work = setup_.decoder->workload(setup_.max_tokens);
 
   // Announce all work first: a session shared by several users must be large enough for all.
-  pool_.begin_prompt();
+  pool_.begin_prompt(stop);
   std::vector<Token> baseline_prompt = baseline_policy.encode(prompt);
   std::vector<Token> reference_prompt = reference_policy.encode(prompt);
   const bool one_stream =
       share_session(reference_policy, baseline_policy) && reference_prompt == baseline_prompt;
-  pool_.plan(baseline_policy, baseline_prompt.size(), work);
+  const Workload follow{setup_.max_tokens, 1, 0};
+  const bool baseline_grows = one_stream || roles.grows == Proposal::baseline;
+  pool_.plan(baseline_policy, baseline_prompt.size(), baseline_grows ? work : follow);
   if (!one_stream) {
-    pool_.plan(reference_policy, reference_prompt.size(), {setup_.max_tokens, 1, 0});
+    pool_.plan(reference_policy, reference_prompt.size(), baseline_grows ? follow : work);
   }
+  for (const Policy* policy : {&baseline_policy, &reference_policy}) {
+    pool_.check(*policy, SessionPool::Fit::one_branch);
+  }
+  const Policy& growing = baseline_grows ? baseline_policy : reference_policy;
+  const std::size_t planned = pool_.planned(growing);
   const auto scorer = setup_.reward ? setup_.reward->open(prompt, pool_, work) : nullptr;
+  const bool beside = pool_.planned(growing) > planned;  // the reward is in the same session
 
   Generated out;
   out.prompt_tokens = reference_prompt.size();
@@ -56,6 +66,11 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
     other.emplace(reference_policy, pool_.get(reference_policy), std::move(reference_prompt));
   }
   Stream& reference = other ? *other : baseline;
+  // A reward that evaluates beside the policy keeps its branches from step to step.
+  Stream& grows = baseline_grows ? baseline : reference;
+  if (beside && (roles.texts || !scorer->reads(grows))) {
+    pool_.check(growing, SessionPool::Fit::all_branches);
+  }
   RandomKey key;
   key.seed = setup_.seed;
   key.prompt = hash32(prompt.id.data(), prompt.id.size());

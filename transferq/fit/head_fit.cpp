@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "transferq/core/error.hpp"
+#include "transferq/eval/agreement.hpp"
 #include "transferq/fit/split.hpp"
 
 namespace tq {
@@ -16,7 +17,9 @@ Proportion accuracy_on(const FeatureSet& set, std::span<const std::size_t> units
                        const LinearMap& map) {
   std::size_t right = 0;
   for (const std::size_t unit : units) right += judge(set, unit, loss, map).right ? 1 : 0;
-  return wilson(right, units.size());
+  const Interval interval = wilson_interval(right, units.size());
+  return {static_cast<double>(right) / static_cast<double>(units.size()), interval.low,
+          interval.high};
 }
 
 Calibration calibrate(const FeatureSet& set, std::span<const std::size_t> units,

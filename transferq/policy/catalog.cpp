@@ -20,11 +20,24 @@ constexpr std::array kCatalog{
                  "tq models --make smollm2-f32", "smollm2", "f32"},
     CatalogEntry{"smollm2-q4_0", "SmolLM2-135M-Instruct.Q4_0.gguf", 0, "", "Apache-2.0",
                  "tq models --make smollm2-q4_0", "smollm2", "q4_0"},
+    CatalogEntry{"minilm", "all-MiniLM-L6-v2.F16.gguf", 46223360,
+                 "2db00af0cb6ee94e59d3b7417bd8bbad061a152875567cb4e308ee136293ca7a", "Apache-2.0",
+                 "scripts/models/get minilm", "", ""},
+    CatalogEntry{"gemma3-270m", "gemma-3-270m-q4_k_m.gguf", 253113024,
+                 "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818", "Gemma",
+                 "scripts/models/get gemma3-270m", "", ""},
+    CatalogEntry{"gemma3-270m-f32", "gemma-3-270m-f32.gguf", 0, "", "Gemma",
+                 "tq models --make gemma3-270m-f32", "gemma3-270m", "f32"},
 };
 
 }  // namespace
 
 std::span<const CatalogEntry> catalog() { return kCatalog; }
+
+std::string_view how_to_get(const CatalogEntry& entry) {
+  const bool command = !entry.made_from.empty() || entry.source.starts_with("scripts/");
+  return command ? entry.source : "make demo";
+}
 
 std::filesystem::path models_folder() {
   if (const char* folder = std::getenv("TQ_MODELS_DIR"); folder != nullptr && *folder != '\0') {
@@ -45,9 +58,8 @@ std::filesystem::path find_model(std::string_view name_or_path) {
     if (entry.name == name_or_path) {
       const std::filesystem::path file = models_folder() / entry.file;
       if (std::filesystem::exists(file)) return file;
-      throw Error(ErrorKind::model,
-                  fmt::format("the model {} is not at {}; get it with `{}`", entry.name,
-                              file.string(), entry.made_from.empty() ? "make demo" : entry.source));
+      throw Error(ErrorKind::model, fmt::format("the model {} is not at {}; get it with `{}`",
+                                                entry.name, file.string(), how_to_get(entry)));
     }
     names.emplace_back(entry.name);
   }

@@ -23,6 +23,9 @@ struct CatalogEntry {
 
 std::span<const CatalogEntry> catalog();
 
+// The command that puts the model into the models folder.
+std::string_view how_to_get(const CatalogEntry& entry);
+
 // $TQ_MODELS_DIR, or transferq/models in the user's cache folder ($XDG_CACHE_HOME or ~/.cache).
 std::filesystem::path models_folder();
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "transferq/engine/llama/encoder.hpp"
 #include "transferq/engine/llama/model.hpp"
 #include "transferq/policy/policy.hpp"
 
@@ -22,16 +23,23 @@ class ModelStore {
   // The model for a name of the catalog or a path.
   std::shared_ptr<const Model> model(std::string_view name_or_path);
 
+  // The encoder for a name of the catalog or a path.
+  std::shared_ptr<const Encoder> encoder(std::string_view name_or_path);
+
   // The policy a list describes. Keys: system, lora, lora-scale, control, control-scale. `what`
   // names the flag in messages; `fallback` is the model when the list names none (such as
   // `system=Be kind`).
   Policy policy(std::string_view list, std::string_view what, Format format,
                 std::string_view fallback = "");
+  // The same, on this model when the list names none.
+  Policy policy(std::string_view list, std::string_view what, Format format,
+                std::shared_ptr<const Model> fallback);
 
  private:
   llama::LoadOptions options_;
   std::mutex mutex_;
   std::map<std::filesystem::path, std::shared_ptr<const Model>> models_;
+  std::map<std::filesystem::path, std::shared_ptr<const Encoder>> encoders_;
 };
 
 }  // namespace tq

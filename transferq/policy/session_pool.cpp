@@ -17,8 +17,9 @@ constexpr std::size_t kWaveCells = 8192;
 
 SessionPool::SessionPool(SessionOptions options) : options_(std::move(options)) {}
 
-void SessionPool::begin_prompt() {
-  for (Entry& e : entries_) e.planned = e.users = 0;
+void SessionPool::begin_prompt(std::stop_token stop) {
+  stop_ = std::move(stop);
+  for (Entry& e : entries_) e.planned = e.needed = e.users = 0;
 }
 
 SessionPool::Entry& SessionPool::entry(const Policy& policy) {
@@ -26,7 +27,7 @@ SessionPool::Entry& SessionPool::entry(const Policy& policy) {
     return e.model == policy.model().identity() && e.adapter == policy.adapter();
   });
   if (it != entries_.end()) return *it;
-  entries_.push_back({policy.model().identity(), policy.adapter(), 0, 0, nullptr});
+  entries_.push_back({policy.model().identity(), policy.adapter(), 0, 0, 0, nullptr});
   return entries_.back();
 }
 
@@ -36,11 +37,13 @@ std::size_t SessionPool::limit(const Policy& policy) const {
   return options_.cells > 0 ? std::min(options_.cells, trained) : trained;
 }
 
-void SessionPool::add(const Policy& policy, std::size_t longest, const Workload& work) {
+void SessionPool::add(const Policy& policy, std::size_t longest, std::size_t needed,
+                      const Workload& work) {
   // Two spare tokens a branch: another tokenizer may cut the same text differently.
   const std::size_t branches = std::min(work.width * (work.depth + 2), kWaveCells);
   Entry& e = entry(policy);
   e.planned += longest + std::max(branches, work.depth);
+  e.needed += needed;
   ++e.users;
 }
 
@@ -55,7 +58,7 @@ void SessionPool::plan(const Policy& policy, std::size_t prompt, const Workload&
                             prompt, work.tokens, most, raise ? ", lower" : " or lower",
                             raise ? " or raise --context" : ""));
   }
-  add(policy, longest, work);
+  add(policy, longest, longest, work);
 }
 
 std::size_t SessionPool::plan_cut(const Policy& policy, std::size_t prompt, const Workload& work) {
@@ -67,9 +70,22 @@ std::size_t SessionPool::plan_cut(const Policy& policy, std::size_t prompt, cons
                             prompt, most, policy.model().name()));
   }
   // Another tokenizer may need more tokens for the same text than the policy's.
-  add(policy, std::min(prompt + 2 * work.tokens, most), work);
+  add(policy, std::min(prompt + 4 * work.tokens, most), std::min(prompt + work.tokens, most), work);
   return most;
 }
+
+void SessionPool::check(const Policy& policy, Fit fit) {
+  const Entry& e = entry(policy);
+  const std::size_t cells = fit == Fit::one_branch ? e.needed : e.planned;
+  if (options_.cells == 0 || cells <= options_.cells) return;
+  throw Error(
+      ErrorKind::input,
+      fmt::format("what works on {} needs {} tokens of memory together, more than the "
+                  "context of {}; shorten the prompt, lower --max-tokens or raise --context",
+                  policy.model().name(), cells, options_.cells));
+}
+
+std::size_t SessionPool::planned(const Policy& policy) { return entry(policy).planned; }
 
 Session& SessionPool::get(const Policy& policy) {
   Entry& e = entry(policy);
@@ -81,6 +97,7 @@ Session& SessionPool::get(const Policy& policy) {
     options.adapter = policy.adapter();
     e.session = policy.model().open_session(options);
   }
+  e.session->stop_on(stop_);
   return *e.session;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,11 @@ class SessionPool {
   // `options.cells` is a fixed size for every session, or 0: then each is as large as the work
   // asks for, up to a limit beyond which the work is done in waves.
   explicit SessionPool(SessionOptions options);
+  const SessionOptions& options() const { return options_; }
 
-  // Forgets the plans of the prompt before; no branch of a session may be left.
-  void begin_prompt();
+  // Forgets the plans of the prompt before; no branch of a session may be left. Evaluations for
+  // this prompt stop when `stop` asks for it.
+  void begin_prompt(std::stop_token stop = {});
 
   // Announces work in a policy's session, before the first get() of a prompt. What several users
   // of one session announce adds up. Throws Error (input) when a prompt of `prompt` tokens and its
@@ -42,6 +45,13 @@ class SessionPool {
   // Whether more than one user planned work in the policy's session.
   bool shared(const Policy& policy) { return entry(policy).users > 1; }
 
+  // Throws Error (input) when a fixed size does not hold what was announced for a policy's session:
+  // with one branch growing at a time, which is enough for a user that works in waves, or with all.
+  enum class Fit { one_branch, all_branches };
+  void check(const Policy& policy, Fit fit);
+  // Cells announced so far for a policy's session.
+  std::size_t planned(const Policy& policy);
+
   // The session for a policy, large enough for what was planned.
   Session& get(const Policy& policy);
 
@@ -49,15 +59,17 @@ class SessionPool {
   struct Entry {
     std::string model;
     Adapter adapter;
-    std::size_t planned = 0;  // cells
-    std::size_t users = 0;
+    std::size_t planned = 0;  // cells with which all branches grow at once, within reason
+    std::size_t needed = 0;   // and with which one does, the least that is enough
+    std::size_t users = 0;    // that announced work
     std::unique_ptr<Session> session;
   };
   Entry& entry(const Policy& policy);
   std::size_t limit(const Policy& policy) const;
-  void add(const Policy& policy, std::size_t longest, const Workload& work);
+  void add(const Policy& policy, std::size_t longest, std::size_t needed, const Workload& work);
 
   SessionOptions options_;
+  std::stop_token stop_;
   std::vector<Entry> entries_;
 };
 

@@ -5,13 +5,21 @@
 #include <cmath>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 #include "transferq/core/error.hpp"
+#include "transferq/core/sha256.hpp"
 
 namespace tq {
 
 std::shared_ptr<const Model> RewardContext::model(const Spec& spec, const std::string& key) const {
   return spec.has(key) ? models.model(spec.get(key)) : policy;
+}
+
+Policy RewardContext::named_policy(const Spec& spec, const std::string& key) const {
+  const std::vector<std::string> lists = inner_lists(spec.get(key));
+  if (lists.empty() || lists.front().empty()) return Policy(policy, format);
+  return models.policy(lists.front(), "--reward " + key, format, policy);
 }
 
 bool RewardContext::reads_tokens(const Model& model) const {
@@ -34,6 +42,24 @@ std::size_t whole_number(const Spec& spec, const std::string& key, std::size_t f
                 fmt::format("{}={} must be a whole number, 0 or more", key, spec.get(key)));
   }
   return static_cast<std::size_t>(value);
+}
+
+std::vector<double> numbers(const Spec& spec, const std::string& key) {
+  std::istringstream stream(spec.get(key));
+  std::vector<double> out;
+  for (std::string word; stream >> word;) {
+    const Spec one{spec.text, "", {{key, word}}};
+    out.push_back(one.number(key, 0));
+  }
+  return out;
+}
+
+std::string describe_policy(const Policy& policy) {
+  const Adapter& a = policy.adapter();
+  const auto file = [](const std::string& path) { return path.empty() ? "" : sha256_file(path); };
+  return fmt::format("{} {} {} {} {} {} {}", policy.model().identity(),
+                     policy.format() == Format::chat ? "chat" : "raw", policy.system(),
+                     file(a.lora), a.lora_scale, file(a.control_vector), a.control_scale);
 }
 
 std::string text_or_file(const std::string& value, std::string_view what) {

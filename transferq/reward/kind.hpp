@@ -24,6 +24,8 @@ struct RewardContext {
 
   // The model that `key` of the list names, or the policy's.
   std::shared_ptr<const Model> model(const Spec& spec, const std::string& key = "model") const;
+  // The policy that `key` describes as a list, on the decoding policy's model when it names none.
+  Policy named_policy(const Spec& spec, const std::string& key) const;
   // Whether the tokens of drafts are of this model's vocabulary.
   bool reads_tokens(const Model& model) const;
 };
@@ -41,6 +43,12 @@ std::size_t whole_number(const Spec& spec, const std::string& key, std::size_t f
 
 // The value of a key as 1, true, yes or 0, false, no. Throws Error (usage) when it is none.
 bool yes_or_no(const Spec& spec, const std::string& key, bool fallback);
+
+// The value of a key as numbers divided by spaces; none when it is absent. Throws Error (usage).
+std::vector<double> numbers(const Spec& spec, const std::string& key);
+
+// All that makes a policy's distribution what it is, for fingerprints.
+std::string describe_policy(const Policy& policy);
 
 // The value, or what is in the file when it is @FILE. Throws Error (io) for one that can't be read.
 std::string text_or_file(const std::string& value, std::string_view what);

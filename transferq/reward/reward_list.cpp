@@ -6,8 +6,15 @@
 #include <algorithm>
 
 #include "transferq/core/error.hpp"
+#include "transferq/reward/combine.hpp"
+#include "transferq/reward/http.hpp"
+#include "transferq/reward/implicit.hpp"
+#include "transferq/reward/judge.hpp"
 #include "transferq/reward/linear_head.hpp"
+#include "transferq/reward/program.hpp"
+#include "transferq/reward/rank_head.hpp"
 #include "transferq/reward/rules.hpp"
+#include "transferq/reward/similarity.hpp"
 
 namespace tq {
 namespace {
@@ -49,10 +56,24 @@ std::unique_ptr<Reward> make(std::string_view list, const RewardContext& context
 
 const std::vector<RewardKind>& reward_kinds() {
   static const std::vector<RewardKind> kinds{
+      // clang-format off
       linear_head_kind(),
+      rank_head_kind(),
+      judge_kind(),
+      implicit_kind(),
+      similarity_kind(),
       length_kind(),
       regex_kind(),
       words_kind(),
+      program_kind(),
+      http_kind(),
+      sum_kind(),
+      product_kind(),
+      clip_kind(),
+      sign_kind(),
+      scale_kind(),
+      normalise_kind(),
+      // clang-format on
   };
   return kinds;
 }

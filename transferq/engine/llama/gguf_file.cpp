@@ -46,6 +46,22 @@ std::optional<double> GgufFile::number(const char* key) const {
   }
 }
 
+std::optional<bool> GgufFile::flag(const char* key) const {
+  const auto id = gguf_find_key(gguf_.get(), key);
+  if (id < 0 || gguf_get_kv_type(gguf_.get(), id) != GGUF_TYPE_BOOL) return std::nullopt;
+  return gguf_get_val_bool(gguf_.get(), id);
+}
+
+std::size_t GgufFile::length(const char* key) const {
+  const auto id = gguf_find_key(gguf_.get(), key);
+  if (id < 0 || gguf_get_kv_type(gguf_.get(), id) != GGUF_TYPE_ARRAY) return 0;
+  return gguf_get_arr_n(gguf_.get(), id);
+}
+
+bool GgufFile::has_tensor(const char* name) const {
+  return gguf_find_tensor(gguf_.get(), name) >= 0;
+}
+
 std::optional<std::uint64_t> GgufFile::whole(const char* key) const {
   const auto id = gguf_find_key(gguf_.get(), key);
   if (id < 0 || gguf_get_kv_type(gguf_.get(), id) != GGUF_TYPE_UINT64) return std::nullopt;

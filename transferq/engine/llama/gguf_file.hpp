@@ -27,6 +27,9 @@ class GgufFile {
 
   std::optional<std::string> text(const char* key) const;
   std::optional<double> number(const char* key) const;
+  std::optional<bool> flag(const char* key) const;
+  std::size_t length(const char* key) const;  // of an array; 0 when it is absent
+  bool has_tensor(const char* name) const;
   std::optional<std::uint64_t> whole(const char* key) const;  // an unsigned 64-bit number
   // The values of an F32 tensor; nothing when it is absent or of another type.
   std::optional<std::vector<float>> values(const char* tensor) const;

@@ -27,6 +27,7 @@ class LoadedModel final : public Model, public std::enable_shared_from_this<Load
   std::size_t hidden_size() const override;
   std::size_t context() const override;
   bool is_end(Token token) const override;
+  Token end() const override;
   std::vector<Token> tokenize(std::string_view text, bool special) const override;
   std::string piece(Token token, bool special) const override;
   std::string apply_chat_template(std::span<const Message> messages) const override;

@@ -1,14 +1,13 @@
 #include "transferq/engine/llama/model.hpp"
 
 #include <fmt/format.h>
-#include <gguf.h>
 #include <llama.h>
 
-#include <fstream>
 #include <mutex>
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
+#include "transferq/engine/llama/file_identity.hpp"
 #include "transferq/engine/llama/gguf_file.hpp"
 #include "transferq/engine/llama/loaded_model.hpp"
 #include "transferq/engine/llama/runtime.hpp"
@@ -17,28 +16,22 @@
 namespace tq::llama {
 namespace {
 
-// A digest of the header (metadata, tensor names, types and shapes) and of blocks spread over the
-// weights: it tells quantisations and fine-tunes apart in milliseconds, whatever the file's size.
-std::string file_identity(const std::filesystem::path& path) {
-  constexpr std::size_t kBlock = 64 << 10;
-  constexpr std::size_t kBlocks = 64;
-  const GgufFile header = GgufFile::open(path, ErrorKind::model);
-  const std::size_t size = std::filesystem::file_size(path);
-  const std::size_t data = gguf_get_data_offset(header.get());
-  std::ifstream file(path, std::ios::binary);
-  std::vector<char> buffer(std::max(data, kBlock));
-  Sha256 digest;
-  digest.update(fmt::format("{}:", size));
-  const auto add = [&](std::size_t offset, std::size_t count) {
-    file.clear();
-    file.seekg(static_cast<std::streamoff>(offset));
-    file.read(buffer.data(), static_cast<std::streamsize>(count));
-    digest.update({buffer.data(), static_cast<std::size_t>(file.gcount())});
-  };
-  add(0, data);
-  const std::size_t weights = size > data ? size - data : 0;
-  for (std::size_t i = 0; i < kBlocks; ++i) add(data + weights / kBlocks * i, kBlock);
-  return digest.hex();
+// Whether the vocabulary has a special token written so.
+bool has_special(const llama_vocab* vocab, std::string_view text) {
+  llama_token token = 0;
+  return llama_tokenize(vocab, text.data(), static_cast<std::int32_t>(text.size()), &token, 1,
+                        false, true) == 1 &&
+         llama_vocab_is_control(vocab, token);
+}
+
+// The template of the file. Gemma's base models come without one, but their vocabulary has the
+// turns of Gemma's only one as tokens.
+const char* chat_template(const llama_model* model) {
+  const char* own = llama_model_chat_template(model, nullptr);
+  if (own != nullptr) return own;
+  const llama_vocab* vocab = llama_model_get_vocab(model);
+  const bool gemma = has_special(vocab, "<start_of_turn>") && has_special(vocab, "<end_of_turn>");
+  return gemma ? "gemma" : nullptr;
 }
 
 std::string vocabulary_digest(const llama_vocab* vocab) {
@@ -48,6 +41,19 @@ std::string vocabulary_digest(const llama_vocab* vocab) {
     digest.update({"\0", 1});
   }
   return digest.hex();
+}
+
+// An encoder says in its metadata that its attention is not causal.
+void refuse_encoder(const std::filesystem::path& path) {
+  const GgufFile header = GgufFile::open(path, ErrorKind::model);
+  const std::string arch = header.text("general.architecture").value_or("");
+  if (header.flag((arch + ".attention.causal").c_str()).value_or(arch != "bert")) return;
+  throw Error(
+      ErrorKind::model,
+      fmt::format("{} is no causal model ({}): an encoder ranks or embeds texts (rank=FILE, "
+                  "similar=TEXT in a reward) and can't write any; give a decoder-only "
+                  "transformer",
+                  path.string(), arch));
 }
 
 }  // namespace
@@ -72,6 +78,11 @@ std::size_t LoadedModel::context() const {
   return static_cast<std::size_t>(llama_model_n_ctx_train(model_.get()));
 }
 bool LoadedModel::is_end(Token token) const { return llama_vocab_is_eog(vocab_, token); }
+
+Token LoadedModel::end() const {
+  const llama_token turn = llama_vocab_eot(vocab_);
+  return turn != LLAMA_TOKEN_NULL ? turn : llama_vocab_eos(vocab_);
+}
 
 std::vector<Token> LoadedModel::tokenize(std::string_view text, bool special) const {
   std::vector<Token> out(text.size() + 8);
@@ -104,13 +115,19 @@ std::string LoadedModel::piece(Token token, bool special) const {
 }
 
 std::string LoadedModel::apply_chat_template(std::span<const Message> messages) const {
-  const char* chat = llama_model_chat_template(model_.get(), nullptr);
+  const char* chat = chat_template(model_.get());
   if (chat == nullptr) {
     throw Error(ErrorKind::model, fmt::format("{} has no chat template; use --format raw", name()));
   }
   std::vector<llama_chat_message> list;
   std::size_t size = 256;
   for (const Message& m : messages) {
+    if (m.content.find('\0') != std::string::npos) {  // llama.cpp would take it for the end
+      throw Error(ErrorKind::input,
+                  fmt::format("a {} message holds a NUL character, which the chat "
+                              "template can't; take it out",
+                              m.role));
+    }
     list.push_back({m.role.c_str(), m.content.c_str()});
     size += 2 * (m.role.size() + m.content.size());
   }
@@ -161,6 +178,7 @@ std::shared_ptr<const Model> load_model(const std::filesystem::path& path,
                 fmt::format("no model file {}; give a GGUF file or a name that `tq models` lists",
                             path.string()));
   }
+  refuse_encoder(path);
   llama_model_params params = llama_model_default_params();
   params.n_gpu_layers = options.gpu_layers;
   clear_log();

@@ -43,6 +43,7 @@ class TabularModel final : public Model, public std::enable_shared_from_this<Tab
   std::size_t hidden_size() const override { return kHidden; }
   std::size_t context() const override { return std::size_t{1} << 20; }  // no length of its own
   bool is_end(Token token) const override { return options_.end == token; }
+  Token end() const override { return options_.end.value_or(kNoToken); }
 
   // Throws Error (input) for text that is not tokens.
   std::vector<Token> tokenize(std::string_view text, bool special) const override;
