@@ -37,12 +37,6 @@ std::string check_whole(const std::string& text, std::uint64_t most) {
   return fmt::format("'{}' is not a whole number from 0 to {}", text, most);
 }
 
-std::string reward_help() {
-  std::vector<std::string> forms;
-  for (const RewardKind& kind : reward_kinds()) forms.push_back(kind.form);
-  return fmt::format("What to work towards: {}", fmt::join(forms, "; "));
-}
-
 void one_of(const std::string& flag, const std::string& value,
             const std::vector<std::string>& allowed) {
   if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return;

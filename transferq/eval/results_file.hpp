@@ -1,8 +1,8 @@
 // An append-only JSONL file of results that survives a kill at any moment. Each row is written
 // whole by one call and flushed to the disk; a piece of a row left by a crash is cut off on the
 // next opening; rows carry the fingerprint of their settings, and a file with another one is
-// refused, as is one that answers another prompt under an id of this run. One process at a time holds the file (it is locked).
-// Thread-safe.
+// refused, as is one that answers another prompt under an id of this run. One process at a time
+// holds the file (it is locked). Thread-safe.
 #pragma once
 
 #include <cstddef>
