@@ -37,8 +37,13 @@ struct Measured {
 // A head for the model, with weights that mean nothing and hardly move a choice.
 std::shared_ptr<const tq::Reward> random_head(const std::shared_ptr<const tq::Model>& model) {
   const auto file = std::filesystem::temp_directory_path() / "tq-bench-head.gguf";
-  tq::HeadFile head{
-      "random", model->name(), model->identity(), "conversation", "last", "bench", {}, 0, {}};
+  tq::HeadFile head;
+  head.name = "random";
+  head.base_name = model->name();
+  head.base_identity = model->identity();
+  head.text = "conversation";
+  head.pooling = "last";
+  head.provenance = "bench";
   std::mt19937 random(1);
   for (std::size_t i = 0; i < model->hidden_size(); ++i) {
     head.weights.push_back((static_cast<float>(random() % 1000) / 1000 - 0.5f) / 100);

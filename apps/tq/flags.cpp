@@ -53,11 +53,6 @@ const CLI::Validator& count() {
   return check;
 }
 
-const CLI::Validator& seed_check() {
-  static const CLI::Validator check([](std::string& text) { return check_whole(text, ~0ULL); }, "");
-  return check;
-}
-
 std::string reward_help() {
   std::vector<std::string> forms;
   for (const RewardKind& kind : reward_kinds()) forms.push_back(kind.form);
@@ -98,6 +93,11 @@ SessionOptions session_options_of(const SessionFlags& f) {
 Format format_of(const SessionFlags& f) {
   one_of("--format", f.format, {"chat", "raw"});
   return f.format == "raw" ? Format::raw : Format::chat;
+}
+
+const CLI::Validator& seed_check() {
+  static const CLI::Validator check([](std::string& text) { return check_whole(text, ~0ULL); }, "");
+  return check;
 }
 
 void add_decoding_flags(CLI::App& command, DecodingFlags& f) {

@@ -49,8 +49,22 @@ Examples load(const std::string& file) {
                         "standard input");
 }
 
-nlohmann::ordered_json row_of(const ScoreItem& item, const std::vector<double>& scores) {
-  nlohmann::ordered_json row{{"id", item.id}, {"reward", scores[0]}};
+// Tells rows of one id apart when the file was edited between two runs.
+std::string digest_of(const ScoreItem& item) {
+  std::string all;
+  for (const Message& m : item.prompt.messages) all += m.role + '\0' + m.content + '\0';
+  for (const std::string& response : item.responses) all += response + '\0';
+  return sha256(all).substr(0, 16);
+}
+
+nlohmann::ordered_json row_of(const ScoreItem& item, const std::vector<double>& scores,
+                              const std::string& settings = "") {
+  nlohmann::ordered_json row{{"id", item.id}};
+  if (!settings.empty()) {
+    row["settings"] = settings;
+    row["digest"] = digest_of(item);
+  }
+  row["reward"] = scores[0];
   if (scores.size() == 2) {
     row["reward_rejected"] = scores[1];
     row["correct"] = scores[0] > scores[1];
@@ -73,7 +87,7 @@ class Output {
                               "ids; rename one",
                               item.line, item.id));
     }
-    file_ = std::make_unique<ResultsFile>(out, settings_);
+    file_ = std::make_unique<ResultsFile>(out, settings_, std::span<const Prompt>());
     read_back(out);
   }
 
@@ -83,9 +97,7 @@ class Output {
   void add(std::size_t item, const std::vector<double>& scores) {
     const std::lock_guard lock(mutex_);
     if (file_) {
-      auto row = row_of(items_[item], scores);
-      row["settings"] = settings_;
-      file_->append(items_[item].id, row.dump());
+      file_->append(items_[item].id, row_of(items_[item], scores, settings_).dump());
     }
     scores_[item] = scores;
     if (!file_) print_from(item);
@@ -118,6 +130,12 @@ class Output {
       const auto row = nlohmann::json::parse(line);
       const auto item = by_id.find(row.at("id").get<std::string>());
       if (item == by_id.end()) continue;
+      if (row.value("digest", "") != digest_of(items_[item->second])) {
+        throw Error(ErrorKind::input,
+                    fmt::format("{} holds the score of another text under the id '{}'; nothing was "
+                                "changed; choose another --out",
+                                out, item->first));
+      }
       std::vector<double>& scores = scores_[item->second];
       scores = {row.at("reward").get<double>()};
       if (row.contains("reward_rejected")) scores.push_back(row["reward_rejected"].get<double>());
