@@ -18,7 +18,7 @@ constexpr std::size_t kWaveCells = 8192;
 SessionPool::SessionPool(SessionOptions options) : options_(std::move(options)) {}
 
 void SessionPool::begin_prompt() {
-  for (Entry& e : entries_) e.planned = 0;
+  for (Entry& e : entries_) e.planned = e.users = e.branches = 0;
 }
 
 SessionPool::Entry& SessionPool::entry(const Policy& policy) {
@@ -26,7 +26,7 @@ SessionPool::Entry& SessionPool::entry(const Policy& policy) {
     return e.model == policy.model().identity() && e.adapter == policy.adapter();
   });
   if (it != entries_.end()) return *it;
-  entries_.push_back({policy.model().identity(), policy.adapter(), 0, nullptr});
+  entries_.push_back({policy.model().identity(), policy.adapter(), 0, 0, 0, 0, nullptr});
   return entries_.back();
 }
 
@@ -43,16 +43,20 @@ void SessionPool::plan(const Policy& policy, std::size_t prompt, const Workload&
   }
   // Two spare tokens a branch: another tokenizer may cut the same text differently.
   const std::size_t branches = std::min(work.width * (work.depth + 2), kWaveCells);
-  entry(policy).planned += longest + std::max(branches, work.depth);
+  Entry& e = entry(policy);
+  e.planned += longest + std::max(branches, work.depth);
+  if (++e.users > 2) e.branches += work.width + 2;
 }
 
 Session& SessionPool::get(const Policy& policy) {
   Entry& e = entry(policy);
   const std::size_t cells = options_.cells > 0 ? options_.cells : e.planned;
-  if (e.session == nullptr || e.session->capacity().cells < cells) {
+  const std::size_t branches = options_.branches + e.branches;
+  if (e.session == nullptr || e.session->capacity().cells < cells || e.opened < branches) {
     e.session.reset();  // free its memory first
     SessionOptions options = options_;
     options.cells = cells;
+    options.branches = e.opened = branches;  // the engine may give fewer
     options.adapter = policy.adapter();
     e.session = policy.model().open_session(options);
   }

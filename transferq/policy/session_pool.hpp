@@ -31,8 +31,9 @@ class SessionPool {
   void begin_prompt();
 
   // Announces work in a policy's session, before the first get() of a prompt. What several users
-  // of one session announce adds up. Throws Error (input) when a prompt of `prompt` tokens and its
-  // response can never fit.
+  // of one session announce adds up: cells, and the branches of each user beyond the decoder and
+  // one reward, which `options.branches` is for. Throws Error (input) when a prompt of `prompt`
+  // tokens and its response can never fit.
   void plan(const Policy& policy, std::size_t prompt, const Workload& work);
 
   // The session for a policy, large enough for what was planned.
@@ -42,7 +43,10 @@ class SessionPool {
   struct Entry {
     std::string model;
     Adapter adapter;
-    std::size_t planned = 0;  // cells
+    std::size_t planned = 0;   // cells
+    std::size_t users = 0;     // that planned
+    std::size_t branches = 0;  // beyond the options' own
+    std::size_t opened = 0;    // branches that the session was opened for
     std::unique_ptr<Session> session;
   };
   Entry& entry(const Policy& policy);

@@ -6,6 +6,8 @@
 namespace tq {
 namespace {
 
+constexpr std::size_t kSpareBranches = 4;
+
 std::size_t common(std::span<const Token> a, std::span<const Token> b) {
   return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first -
                                   a.begin());
@@ -121,6 +123,8 @@ std::vector<std::vector<float>> PrefixCache::hidden(
     rest = rest.subspan(count);
     if (!rest.empty()) held_.clear();
   }
+  // Others who use the session need a branch to begin with.
+  if (session_->capacity().free_branches < kSpareBranches) held_.clear();
   return out;
 }
 
