@@ -39,8 +39,7 @@ std::vector<Outcome> lengths(Gathering::Rows call) {
 class Together {
  public:
   explicit Together(std::vector<std::vector<OutsideRow>> requests)
-      : requests_(std::move(requests)),
-        gathering_([this](Gathering::Rows call) {
+      : requests_(std::move(requests)), gathering_([this](Gathering::Rows call) {
           const std::size_t number = calls_++;
           sizes_.push_back(call.size());
           if (number == 0) {

@@ -36,7 +36,8 @@ class ProgramTest : public ::testing::Test {
   }
   // A program that does `each` for every row it reads.
   std::string each_row(const std::string& each, const std::string& first = "") {
-    return python(first + "\nfor line in sys.stdin:\n    row = json.loads(line)\n    " + each + "\n");
+    return python(first + "\nfor line in sys.stdin:\n    row = json.loads(line)\n    " + each +
+                  "\n");
   }
   static Draft draft(const std::string& text, bool ended = true) {
     return {text, {}, {}, false, ended};
@@ -146,18 +147,19 @@ for line in sys.stdin:
 }
 
 TEST_F(ProgramTest, OneThatDiesOnceIsStartedAgain) {
-  const auto reward = make(each_row("answer(row)", "if not os.path.exists('" + mark() + "'):\n    " +
-                                                       leave_mark() +
-                                                       "\n    answer(json.loads(sys.stdin.readline"
-                                                       "()))\n    sys.exit(1)"),
-                           1);
+  const auto reward =
+      make(each_row("answer(row)", "if not os.path.exists('" + mark() + "'):\n    " + leave_mark() +
+                                       "\n    answer(json.loads(sys.stdin.readline"
+                                       "()))\n    sys.exit(1)"),
+           1);
   EXPECT_EQ(score(*reward, {draft("e"), draft("ee"), draft("eee")}),
             (std::vector<double>{1, 2, 3}));
   EXPECT_EQ(marks(), 1u);
 }
 
 TEST_F(ProgramTest, OneThatAnswersARowAndEndsIsStartedForEach) {
-  const auto reward = make(python(leave_mark() + "\nanswer(json.loads(sys.stdin.readline()))\n"), 1);
+  const auto reward =
+      make(python(leave_mark() + "\nanswer(json.loads(sys.stdin.readline()))\n"), 1);
   EXPECT_EQ(score(*reward, {draft("e"), draft("ee"), draft("eee"), draft("")}),
             (std::vector<double>{1, 2, 3, 0}));
   EXPECT_EQ(marks(), 4u);
@@ -166,8 +168,9 @@ TEST_F(ProgramTest, OneThatAnswersARowAndEndsIsStartedForEach) {
 TEST_F(ProgramTest, OneThatDiesAlwaysIsGivenUp) {
   expect_failure(python(leave_mark() + "\nsys.stderr.write('starting\\nmodel.bin is gone\\n')\n"
                                        "sys.exit(7)"),
-                 {"exited with status 7", "3 times in a row", "(its last message: 'model.bin is "
-                                                              "gone')"},
+                 {"exited with status 7", "3 times in a row",
+                  "(its last message: 'model.bin is "
+                  "gone')"},
                  2);
   EXPECT_EQ(marks(), 3u);
   expect_failure("kill -9 $$", {"ended by signal 9"});
@@ -216,8 +219,9 @@ TEST_F(ProgramTest, WhatIsNoFiniteNumberIsNoReward) {
 TEST_F(ProgramTest, ItsOwnErrorIsPassedOn) {
   expect_failure(each_row("say(json.dumps({'id': row['id'], 'error': 'too long\\nby far'}))"),
                  {"can't score a response", "'too long by far'"});
-  expect_failure(each_row("say('{\"id\": %d, \"reward\": 1, \"error\": {\"code\": 3}}' % row['id'])"),
-                 {"{\"code\":3}"});
+  expect_failure(
+      each_row("say('{\"id\": %d, \"reward\": 1, \"error\": {\"code\": 3}}' % row['id'])"),
+      {"{\"code\":3}"});
 }
 
 TEST_F(ProgramTest, AnIdAnsweredTwiceIsAnError) {
@@ -236,9 +240,8 @@ TEST_F(ProgramTest, OneThatReadsNothingRaisesNoSigpipe) {
   const auto before = ::signal(SIGPIPE, SIG_DFL);
   // Its input is closed from the start, while much is to be written.
   const auto reward = make("exec 0<&-; sleep 0.1; exit 3");
-  expect_error(ErrorKind::io, {"exited with status 3"}, [&] {
-    score(*reward, std::vector<Draft>(100, draft(std::string(10000, 'x'))));
-  });
+  expect_error(ErrorKind::io, {"exited with status 3"},
+               [&] { score(*reward, std::vector<Draft>(100, draft(std::string(10000, 'x')))); });
   sigset_t pending;
   ::sigpending(&pending);
   EXPECT_EQ(::sigismember(&pending, SIGPIPE), 0);
@@ -252,11 +255,15 @@ TEST_F(ProgramTest, GetsNoneOfOurFilesAndTheUsualSignals) {
   ::sigemptyset(&set);
   ::sigaddset(&set, SIGTERM);
   ::pthread_sigmask(SIG_BLOCK, &set, &old);
-  const auto reward = make(each_row(
-      "open('" + mark() + "', 'a').write(' '.join(sorted(os.listdir('/proc/self/fd'))[:3]) + ' ' + "
-      "str(os.path.exists('/proc/self/fd/" + std::to_string(leaky) + "')) + ' ' + "
-      "[l.split()[1] for l in open('/proc/self/status') if l.startswith('SigBlk')][0]); answer(row)",
-      "assert not os.path.exists('/proc/self/fd/" + std::to_string(leaky) + "')"));
+  const auto reward =
+      make(each_row("open('" + mark() +
+                        "', 'a').write(' '.join(sorted(os.listdir('/proc/self/fd'))[:3]) + ' ' + "
+                        "str(os.path.exists('/proc/self/fd/" +
+                        std::to_string(leaky) +
+                        "')) + ' ' + "
+                        "[l.split()[1] for l in open('/proc/self/status') if "
+                        "l.startswith('SigBlk')][0]); answer(row)",
+                    "assert not os.path.exists('/proc/self/fd/" + std::to_string(leaky) + "')"));
   EXPECT_EQ(score(*reward, {draft("e")}), std::vector<double>{1});
   ::pthread_sigmask(SIG_SETMASK, &old, nullptr);
   ::signal(SIGPIPE, before);
@@ -274,9 +281,9 @@ bool gone(pid_t pid) {
 }
 
 TEST_F(ProgramTest, EndsWithTheReward) {
-  const std::string command = each_row(
-      "open('" + mark() + "', 'w').write(str(os.getpid())); answer(row)",
-      "signal.signal(signal.SIGTERM, signal.SIG_IGN)");
+  const std::string command =
+      each_row("open('" + mark() + "', 'w').write(str(os.getpid())); answer(row)",
+               "signal.signal(signal.SIGTERM, signal.SIG_IGN)");
   // A pipeline behind the shell, one part of which does not go willingly.
   auto reward = make("cat | (" + command + "); echo");
   EXPECT_EQ(score(*reward, {draft("e")}), std::vector<double>{1});
