@@ -80,12 +80,12 @@ std::size_t find_label(const Encoder& encoder, const std::string& label) {
   for (std::size_t i = 0; i < labels.size(); ++i) {
     known.push_back(labels[i].empty() ? std::to_string(i) : fmt::format("{} ({})", i, labels[i]));
   }
-  throw Error(ErrorKind::usage,
-              fmt::format("{}; give label=NAME or its number: {}",
-                          label.empty()
-                              ? fmt::format("{} scores {} labels", encoder.name(), labels.size())
-                              : fmt::format("{} has no label '{}'", encoder.name(), label),
-                          fmt::join(known, ", ")));
+  throw Error(
+      ErrorKind::usage,
+      fmt::format("{}; give label=NAME or its number: {}",
+                  label.empty() ? fmt::format("{} scores {} labels", encoder.name(), labels.size())
+                                : fmt::format("{} has no label '{}'", encoder.name(), label),
+                  fmt::join(known, ", ")));
 }
 
 }  // namespace

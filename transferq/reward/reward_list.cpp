@@ -46,12 +46,8 @@ std::unique_ptr<Reward> make(std::string_view list, const RewardContext& context
 
 const std::vector<RewardKind>& reward_kinds() {
   static const std::vector<RewardKind> kinds{
-      linear_head_kind(),
-      length_kind(),
-      regex_kind(),
-      words_kind(),
-      rank_head_kind(),
-      similarity_kind(),
+      linear_head_kind(), length_kind(),    regex_kind(),
+      words_kind(),       rank_head_kind(), similarity_kind(),
   };
   return kinds;
 }

@@ -58,8 +58,7 @@ class Similarity final : public Reward {
              Pick pick, int threads)
       : pool_(std::move(encoder)), pick_(pick) {
     const Encoder& model = pool_.encoder();
-    targets_ =
-        pool_.with(threads, [&](EncoderSession& session) { return session.embed(texts); });
+    targets_ = pool_.with(threads, [&](EncoderSession& session) { return session.embed(texts); });
     Sha256 digest;
     digest.update(fmt::format("similar {} {}", model.identity(), static_cast<int>(pick)));
     for (const std::string& text : texts) digest.update(fmt::format(" {} {}", text.size(), text));
