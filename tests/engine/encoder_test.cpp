@@ -226,6 +226,31 @@ TEST_F(EncoderTest, ARerankTemplateIsFilledInWithoutLeakingSpecialTokens) {
             1e-6F);
 }
 
+TEST_F(EncoderTest, ADecoderThatPoolsEmbedsToo) {
+  for (const Pooling pooling : {Pooling::mean, Pooling::last}) {
+    const auto path = folder_ / "decoder.gguf";
+    llama::TinyModelOptions options;
+    options.pooling = pooling;
+    options.context = 700;
+    llama::write_tiny_model(path, options);
+    const auto encoder = llama::load_encoder(path);
+    EXPECT_EQ(encoder->pooling(), pooling);
+    Texts texts = kTexts;
+    texts.push_back(std::string(600, 'z'));  // beyond the usual micro-batch
+    texts.push_back(std::string(900, 'z'));  // beyond the context
+    const Vectors together = encoder->open_session(1)->embed(texts);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      EXPECT_LT(gap(together[i], embed(*encoder, texts[i])), 1e-5F) << texts[i];
+    }
+    EXPECT_GT(gap(together[0], together[1]), 1e-2F);
+    EXPECT_LT(gap(together.back(), embed(*encoder, std::string(700, 'z'))), 1e-5F);
+    // Its vocabulary adds no special token: an empty text has nothing to pool.
+    EXPECT_EQ(together[3], std::vector<float>(encoder->dimensions(), 0.0F));
+    EXPECT_EQ(tokens(*encoder, ""), 0u);
+    EXPECT_NE(llama::load_model(path), nullptr);
+  }
+}
+
 TEST_F(EncoderTest, ThreadsMayShareAnEncoder) {
   const auto encoder = load();
   const Vectors expected = encoder->open_session(1)->embed(kTexts);

@@ -154,6 +154,14 @@ TEST_F(EncoderRewardTest, CountsWhatItEvaluatesAndATextButOnce) {
   EXPECT_TRUE(ranker->score({}).empty());
 }
 
+TEST_F(EncoderRewardTest, AnEmptyTextWithoutATokenIsLikeNothing) {
+  llama::TinyModelOptions options;
+  options.pooling = Pooling::last;
+  const std::string list = "similar=good,model=" + tiny_.file(options).string();
+  EXPECT_EQ(score(list, ""), 0.0);
+  EXPECT_NEAR(score(list, "good"), 1.0, 1e-6);
+}
+
 TEST_F(EncoderRewardTest, SaysItsScale) {
   EXPECT_TRUE(read(similar("x"))->info().bounded);
   EXPECT_FALSE(read("rank=" + ranker_.string())->info().bounded);
