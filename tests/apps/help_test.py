@@ -66,7 +66,7 @@ class ModelsTest(TinyTest):
     def test_rows(self):
         rows = self.assert_ok(self.tq("models", "--json")).rows()
         by_name = {row["name"]: row for row in rows}
-        self.assertEqual(set(by_name), {"smollm2", "smollm2-f32", "smollm2-q4_0"})
+        self.assertEqual(set(by_name), {"smollm2", "smollm2-f32", "smollm2-q4_0", "minilm"})
         kinds = {"name": str, "present": bool, "state": str, "path": str, "bytes": int,
                  "sha256": str, "license": str, "source": str}
         for row in rows:
