@@ -67,7 +67,7 @@ class ModelsTest(TinyTest):
         rows = self.assert_ok(self.tq("models", "--json")).rows()
         by_name = {row["name"]: row for row in rows}
         self.assertEqual(set(by_name), {"smollm2", "smollm2-f32", "smollm2-q4_0",
-                                         "gemma3-270m", "gemma3-270m-f32"})
+                                         "gemma3-270m", "gemma3-270m-f32", "minilm"})
         kinds = {"name": str, "present": bool, "state": str, "path": str, "bytes": int,
                  "sha256": str, "license": str, "source": str}
         for row in rows:
