@@ -15,6 +15,7 @@
 #include "signals.hpp"
 #include "terminal.hpp"
 #include "transferq/core/error.hpp"
+#include "transferq/core/sha256.hpp"
 #include "transferq/core/text.hpp"
 #include "transferq/eval/parallel.hpp"
 #include "transferq/eval/prompt_file.hpp"
@@ -159,8 +160,11 @@ void generate_one(const GenerateFlags& f, const Run& run, const Prompt& prompt,
 // Many prompts, or rows for a program: finished results go to --out or standard output.
 void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> prompts,
                    std::stop_token stop) {
+  // Rows with an explanation are other rows: a file has one kind.
+  const std::string settings =
+      f.explain ? sha256(run.settings + " explain").substr(0, run.settings.size()) : run.settings;
   std::unique_ptr<ResultsFile> results;
-  if (!f.out.empty()) results = std::make_unique<ResultsFile>(f.out, run.settings);
+  if (!f.out.empty()) results = std::make_unique<ResultsFile>(f.out, settings, prompts);
   const std::size_t total = prompts.size();
   if (results) {
     std::erase_if(prompts, [&](const Prompt& p) { return results->finished(p.id); });
@@ -187,7 +191,7 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
         throw Error(e.kind(), fmt::format("prompt '{}': {}", prompt.id, e.what()));
       }
       const auto row =
-          make_row(prompt, g, {f.decoding.decoder.name, f.decoding.seed, run.settings}, steps);
+          make_row(prompt, g, {f.decoding.decoder.name, f.decoding.seed, settings}, steps);
       const std::lock_guard lock(output);
       if (results) {
         results->append(prompt.id, row.dump());

@@ -67,7 +67,7 @@ class OutTest(TinyTest):
         for args in (("--seed", 1), reward, ("--cache", "f32"), ("--format", "raw"),
                      ("--model", f"{self.model},system=x"),
                      ("--model", f"{self.model},lora={lora}"),
-                     ("--baseline", "system=x"), ("--context", 200)):
+                     ("--baseline", "system=x"), ("--context", 200), ("--explain",)):
             with self.subTest(args=args):
                 model = args[1] if args[0] == "--model" else None
                 result = self.to(self.out, *(() if model else args), model=model)
@@ -79,7 +79,29 @@ class OutTest(TinyTest):
         self.assert_ok(self.to(self.out))
         before = self.out.read_bytes()
         copy = self.write("copy.gguf", self.model.read_bytes())
-        self.assert_ok(self.to(self.out, "--together", 1, "--explain", model=copy, threads=2))
+        self.assert_ok(self.to(self.out, "--together", 1, model=copy, threads=2))
+        self.assertEqual(self.out.read_bytes(), before)
+
+    def test_another_prompt_under_an_id_that_is_done(self):
+        self.assert_ok(self.generate("First prompt", "--out", self.out, *SAMPLE))
+        before = self.out.read_bytes()
+        self.assert_fails(self.generate("Other prompt", "--out", self.out, *SAMPLE), 1, "'0'",
+                          "another prompt", "nothing was changed", "another --out")
+        self.assertEqual(self.out.read_bytes(), before)
+        self.assert_ok(self.generate("First prompt", "--out", self.out, *SAMPLE))
+
+    def test_a_prompt_file_that_was_edited(self):
+        self.assert_ok(self.to(self.out))
+        before = self.out.read_bytes()
+        self.prompts.write_text(self.prompts.read_text().replace("Say 1 words", "Say one word"))
+        self.assert_fails(self.to(self.out), 1, "'p1'", "another prompt", "nothing was changed")
+        self.assertEqual(self.out.read_bytes(), before)
+
+    def test_rows_with_steps_and_without(self):
+        self.assert_ok(self.to(self.out, "--explain"))
+        before = self.out.read_bytes()
+        self.assert_fails(self.to(self.out), 1, "other settings", "nothing was changed")
+        self.assert_ok(self.to(self.out, "--explain"))
         self.assertEqual(self.out.read_bytes(), before)
 
     def test_locked_by_another_run(self):

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/engine/tiny_files.hpp"
+#include "transferq/eval/row.hpp"
 
 namespace tq {
 namespace {
@@ -26,7 +27,7 @@ class ResultsFileTest : public ::testing::Test {
                       const std::string& content) {
     SCOPED_TRACE(content);
     fill(content);
-    expect_error(kind, words, [&] { ResultsFile(path_, "s1"); });
+    expect_error(kind, words, [&] { ResultsFile(path_, "s1", {}); });
     EXPECT_EQ(read_all(path_), content);
   }
 
@@ -35,7 +36,7 @@ class ResultsFileTest : public ::testing::Test {
 };
 
 TEST_F(ResultsFileTest, RowsAreWrittenInOrderAndRemembered) {
-  ResultsFile file(path_, "s1");
+  ResultsFile file(path_, "s1", {});
   EXPECT_FALSE(file.finished("a"));
   file.append("a", row("a"));
   file.append("b", row("b"));
@@ -45,8 +46,8 @@ TEST_F(ResultsFileTest, RowsAreWrittenInOrderAndRemembered) {
 }
 
 TEST_F(ResultsFileTest, OpeningAgainResumes) {
-  ResultsFile(path_, "s1").append("a", row("a"));
-  ResultsFile file(path_, "s1");
+  ResultsFile(path_, "s1", {}).append("a", row("a"));
+  ResultsFile file(path_, "s1", {});
   EXPECT_TRUE(file.finished("a"));
   file.append("b", row("b"));
   EXPECT_EQ(read_all(path_), row("a") + "\n" + row("b") + "\n");
@@ -57,7 +58,7 @@ TEST_F(ResultsFileTest, WhereverACrashCutTheLastRowOnlyThatPieceGoes) {
   const std::string last = row("b");
   for (std::size_t size = 1; size <= last.size(); ++size) {
     fill(whole + last.substr(0, size));
-    ResultsFile file(path_, "s1");
+    ResultsFile file(path_, "s1", {});
     EXPECT_TRUE(file.finished("a"));
     EXPECT_FALSE(file.finished("b"));
     EXPECT_EQ(read_all(path_), whole);
@@ -68,13 +69,13 @@ TEST_F(ResultsFileTest, WhereverACrashCutTheLastRowOnlyThatPieceGoes) {
 
 TEST_F(ResultsFileTest, APieceOfTheFirstRowGoesToo) {
   fill(row("a").substr(0, 15));
-  ResultsFile(path_, "s1").append("a", row("a"));
+  ResultsFile(path_, "s1", {}).append("a", row("a"));
   EXPECT_EQ(read_all(path_), row("a") + "\n");
 }
 
 TEST_F(ResultsFileTest, AnEmptyFileIsTaken) {
   fill("");
-  ResultsFile(path_, "s1").append("a", row("a"));
+  ResultsFile(path_, "s1", {}).append("a", row("a"));
   EXPECT_EQ(read_all(path_), row("a") + "\n");
 }
 
@@ -98,21 +99,49 @@ TEST_F(ResultsFileTest, OtherSettingsAreRefusedUnchanged) {
   expect_refused(ErrorKind::input, {"other settings"}, row("a") + "\n" + row("b", "s2") + "\n");
 }
 
+TEST_F(ResultsFileTest, ARowOfAnotherPromptUnderOneOfTheIdsIsRefusedUnchanged) {
+  const auto row_of = [](const Prompt& prompt) {
+    return make_row(prompt, {}, {"tq", 0, "s1"}, {}).dump() + "\n";
+  };
+  const std::vector<Prompt> prompts{make_prompt("a", "Hi"),
+                                    {"b", {{"system", "Be kind"}, {"user", "Hi"}}},
+                                    {"c", {{"assistant", "Hi"}}}};
+  std::string whole;
+  for (const Prompt& prompt : prompts) whole += row_of(prompt);
+  fill(whole);
+  { EXPECT_TRUE(ResultsFile(path_, "s1", prompts).finished("b")); }
+  const std::vector<Prompt> others{make_prompt("a", "Ho"),
+                                   make_prompt("b", "Hi"),
+                                   {"b", {{"system", "Be brief"}, {"user", "Hi"}}},
+                                   make_prompt("c", "Hi")};
+  for (const Prompt& other : others) {
+    expect_error(ErrorKind::input, {path_.string(), "'" + other.id + "'", "nothing was changed"},
+                 [&] {
+                   ResultsFile(path_, "s1", {&other, 1});
+                 });
+    EXPECT_EQ(read_all(path_), whole);
+  }
+  const Prompt another = make_prompt("d", "Ho");
+  EXPECT_FALSE(ResultsFile(path_, "s1", {&another, 1}).finished("d"));
+}
+
 TEST_F(ResultsFileTest, TwoRunsCannotHoldIt) {
   {
-    ResultsFile file(path_, "s1");
-    expect_error(ErrorKind::io, {path_.string(), "another run"}, [&] { ResultsFile(path_, "s1"); });
+    ResultsFile file(path_, "s1", {});
+    expect_error(ErrorKind::io, {path_.string(), "another run"},
+                 [&] { ResultsFile(path_, "s1", {}); });
     file.append("a", row("a"));
   }
-  EXPECT_TRUE(ResultsFile(path_, "s1").finished("a"));
+  EXPECT_TRUE(ResultsFile(path_, "s1", {}).finished("a"));
 }
 
 TEST_F(ResultsFileTest, WhatIsNoFileIsRefused) {
   const std::string folder = folder_.path().string();
-  expect_error(ErrorKind::io, {folder, "not a regular file"}, [&] { ResultsFile(folder, "s1"); });
-  expect_error(ErrorKind::io, {"/dev/full"}, [&] { ResultsFile("/dev/full", "s1"); });
+  expect_error(ErrorKind::io, {folder, "not a regular file"},
+               [&] { ResultsFile(folder, "s1", {}); });
+  expect_error(ErrorKind::io, {"/dev/full"}, [&] { ResultsFile("/dev/full", "s1", {}); });
   expect_error(ErrorKind::io, {"none/results"},
-               [&] { ResultsFile(folder_ / "none/results", "s1"); });
+               [&] { ResultsFile(folder_ / "none/results", "s1", {}); });
 }
 
 // Bounds the size of files for its life, as a full disk would.
@@ -138,7 +167,7 @@ class FullDisk {
 TEST_F(ResultsFileTest, AFullDiskLeavesTheFileWholeAndTheRunCanGoOn) {
   for (const std::size_t room : {std::size_t{0}, std::size_t{1}, row("b").size()}) {
     std::filesystem::remove(path_);
-    ResultsFile file(path_, "s1");
+    ResultsFile file(path_, "s1", {});
     file.append("a", row("a"));
     const std::string whole = read_all(path_);
     {
@@ -155,7 +184,7 @@ TEST_F(ResultsFileTest, AFullDiskLeavesTheFileWholeAndTheRunCanGoOn) {
 
 TEST_F(ResultsFileTest, RowsOfManyThreadsStayWhole) {
   {
-    ResultsFile file(path_, "s1");
+    ResultsFile file(path_, "s1", {});
     std::vector<std::jthread> threads;
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&file, t] {
@@ -166,7 +195,7 @@ TEST_F(ResultsFileTest, RowsOfManyThreadsStayWhole) {
       });
     }
   }
-  const ResultsFile file(path_, "s1");
+  const ResultsFile file(path_, "s1", {});
   for (int i = 0; i < 40; ++i) EXPECT_TRUE(file.finished(std::to_string(i)));
   EXPECT_EQ(read_all(path_).size(), 10 * (row("1").size() + 1) + 30 * (row("10").size() + 1));
 }

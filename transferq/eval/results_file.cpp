@@ -8,14 +8,17 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "transferq/core/error.hpp"
+#include "transferq/eval/row.hpp"
 
 namespace tq {
 
-ResultsFile::ResultsFile(std::filesystem::path path, const std::string& settings)
+ResultsFile::ResultsFile(std::filesystem::path path, const std::string& settings,
+                         std::span<const Prompt> prompts)
     : path_(std::move(path)) {
   if (std::filesystem::exists(path_) && !std::filesystem::is_regular_file(path_)) {
     throw Error(ErrorKind::io, fmt::format("--out {} is not a regular file; give the path of a "
@@ -33,7 +36,7 @@ ResultsFile::ResultsFile(std::filesystem::path path, const std::string& settings
                                              "choose another --out",
                                              path_.string()));
     }
-    load(settings);
+    load(settings, prompts);
   } catch (...) {
     ::close(file_);
     throw;
@@ -42,7 +45,9 @@ ResultsFile::ResultsFile(std::filesystem::path path, const std::string& settings
 
 ResultsFile::~ResultsFile() { ::close(file_); }
 
-void ResultsFile::load(const std::string& settings) {
+void ResultsFile::load(const std::string& settings, std::span<const Prompt> prompts) {
+  std::map<std::string, const Prompt*> by_id;
+  for (const Prompt& prompt : prompts) by_id[prompt.id] = &prompt;
   std::ifstream in(path_, std::ios::binary);
   std::string line;
   const auto text = [](const nlohmann::json& row, const char* key) {
@@ -61,6 +66,13 @@ void ResultsFile::load(const std::string& settings) {
       throw Error(ErrorKind::input, fmt::format("{} was written under other settings; nothing was "
                                                 "changed; repeat those, or choose another --out",
                                                 path_.string()));
+    }
+    const auto asked = by_id.find(text(row, "id"));
+    if (asked != by_id.end() && !answers(row, *asked->second)) {
+      throw Error(ErrorKind::input,
+                  fmt::format("{} line {} answers another prompt under the id '{}'; nothing was "
+                              "changed; give the new prompt another id, or choose another --out",
+                              path_.string(), number, asked->first));
     }
     ids_.insert(text(row, "id"));
     size_ += line.size() + 1;

@@ -1,23 +1,28 @@
 // An append-only JSONL file of results that survives a kill at any moment. Each row is written
 // whole by one call and flushed to the disk; a piece of a row left by a crash is cut off on the
 // next opening; rows carry the fingerprint of their settings, and a file with another one is
-// refused. One process at a time holds the file (it is locked).
-// Thread-safe.
+// refused, as is one that answers another prompt under an id of this run. One process at a time
+// holds the file (it is locked). Thread-safe.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
+
+#include "transferq/policy/prompt.hpp"
 
 namespace tq {
 
 class ResultsFile {
  public:
-  // Opens or creates the file. Throws Error: io when it can't be written or another process has it
-  // open; input when it holds anything but rows of these settings.
-  ResultsFile(std::filesystem::path path, const std::string& settings);
+  // Opens or creates the file for a run of these prompts. Throws Error: io when it can't be written
+  // or another process has it open; input when it holds anything but rows of these settings, or a
+  // row of another prompt under the id of one of these. A refused file is left as it was.
+  ResultsFile(std::filesystem::path path, const std::string& settings,
+              std::span<const Prompt> prompts);
   ~ResultsFile();
   ResultsFile(const ResultsFile&) = delete;
   ResultsFile& operator=(const ResultsFile&) = delete;
@@ -30,7 +35,7 @@ class ResultsFile {
   void append(const std::string& id, const std::string& row);
 
  private:
-  void load(const std::string& settings);
+  void load(const std::string& settings, std::span<const Prompt> prompts);
 
   std::filesystem::path path_;
   int file_ = -1;

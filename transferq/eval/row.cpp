@@ -21,7 +21,29 @@ nlohmann::ordered_json steps_json(const std::vector<Step>& steps) {
   return out;
 }
 
+// What was asked: the last message, and all of them where that does not say it all.
+nlohmann::ordered_json prompt_json(const Prompt& prompt) {
+  nlohmann::ordered_json out;
+  const std::vector<Message>& messages = prompt.messages;
+  out["prompt"] = messages.empty() ? "" : messages.back().content;
+  if (messages.size() > 1 || (messages.size() == 1 && messages.front().role != "user")) {
+    for (const Message& m : messages) {
+      out["messages"].push_back({{"role", m.role}, {"content", m.content}});
+    }
+  }
+  return out;
+}
+
 }  // namespace
+
+bool answers(const nlohmann::json& row, const Prompt& prompt) {
+  const nlohmann::json asked = prompt_json(prompt);
+  const auto same = [&](const char* key) {
+    return row.contains(key) == asked.contains(key) &&
+           (!row.contains(key) || row[key] == asked[key]);
+  };
+  return same("prompt") && same("messages");
+}
 
 nlohmann::ordered_json make_row(const Prompt& prompt, const Generated& generated,
                                 const RowInfo& info, const std::vector<Step>& steps) {
@@ -29,12 +51,7 @@ nlohmann::ordered_json make_row(const Prompt& prompt, const Generated& generated
   const Evaluations& e = generated.evaluations;
   nlohmann::ordered_json row;
   row["id"] = prompt.id;
-  row["prompt"] = prompt.messages.empty() ? "" : prompt.messages.back().content;
-  if (prompt.messages.size() > 1) {
-    for (const Message& m : prompt.messages) {
-      row["messages"].push_back({{"role", m.role}, {"content", m.content}});
-    }
-  }
+  row.update(prompt_json(prompt));
   row["response"] = d.text;
   row["prompt_tokens"] = generated.prompt_tokens;
   row["response_tokens"] = d.tokens.size();

@@ -15,6 +15,9 @@ struct RowInfo {
   std::string settings;  // fingerprint of all that can change a result
 };
 
+// Whether a row, read back, answers this very prompt.
+bool answers(const nlohmann::json& row, const Prompt& prompt);
+
 // `steps` is empty unless the explanation is wanted.
 nlohmann::ordered_json make_row(const Prompt& prompt, const Generated& generated,
                                 const RowInfo& info, const std::vector<Step>& steps);
