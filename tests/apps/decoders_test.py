@@ -1,5 +1,6 @@
 """Every decoder runs, and the flags of each reach it."""
 
+import json
 import unittest
 
 from tq_command import TinyTest
@@ -78,6 +79,27 @@ class DecodersTest(TinyTest):
         roomy = self.row(*args)
         tight = self.row(*args, "--context", 120)
         self.assertEqual(tight["response"], roomy["response"])
+
+    def test_a_small_context_is_enough_where_candidates_take_turns(self):
+        args = ("Hi", "--decoder", "tq", "--reward", "length=5", "--top-k", 10, "--horizon", 4,
+                "--max-tokens", 12)
+        roomy = self.row(*args)
+        tight = self.row(*args, "--context", roomy["prompt_tokens"] + 12)
+        self.assertEqual(tight["response"], roomy["response"])
+        self.assertGreater(tight["evaluations"]["policy"], roomy["evaluations"]["policy"])
+        # One token less can't be enough, which is told before anything is printed.
+        self.assert_fails(self.generate(*args, "--context", roomy["prompt_tokens"] + 11), 1,
+                          "raise --context")
+
+    def test_more_candidates_than_branches(self):
+        weights = self.write("h.json", json.dumps({"weights": [0.1 * i for i in range(32)]}))
+        head = self.folder / "h.gguf"
+        self.assert_ok(self.tq("fit", "--from-json", weights, "--model", self.model, "--out", head))
+        for decoder in ("tq", "args", "official"):
+            with self.subTest(decoder=decoder):
+                row = self.row("Hi", "--decoder", decoder, "--reward", f"head={head}", "--top-k",
+                               280, "--horizon", 1, "--max-tokens", 2, "--explain")
+                self.assertEqual(len(row["steps"][0]["candidates"]), 280)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,38 @@ TEST_F(WorkerTest, AFixedContextTooSmallForAllAtOnceGivesTheSameTokens) {
     EXPECT_EQ(small.decoded.tokens, large.decoded.tokens);
     EXPECT_EQ(*small.decoded.reward, *large.decoded.reward);
     EXPECT_EQ(small.evaluations.policy, large.evaluations.policy);
+    // Where candidates take turns, too, the one that wins is evaluated again, and that is counted.
+    const auto least = testing::run(setup, prompt, testing::session_of(9));
+    EXPECT_EQ(least.decoded.tokens, large.decoded.tokens);
+    EXPECT_EQ(*least.decoded.reward, *large.decoded.reward);
+    EXPECT_GT(least.evaluations.policy, large.evaluations.policy);
+    EXPECT_LE(least.evaluations.policy, large.evaluations.policy + 6);
   }
+}
+
+TEST_F(WorkerTest, AFixedContextTooSmallForTheRewardBesideThePolicyIsRefusedAtOnce) {
+  const Policy policy(tiny_.load({.seed = 3}), Format::chat);
+  const Policy baseline(policy.shared_model(), Format::chat, {}, "Be good");
+  const Policy judge(policy.shared_model(), Format::chat, {}, "Judge");  // reads another prompt
+  const DecoderOptions options{.name = "tq", .top_k = 5, .horizon = 4};
+  const auto setup = setup_of(policy, options, testing::head_on(judge, folder_), 6, baseline);
+  const Prompt prompt = make_prompt("a", "The good");
+  std::size_t told = 0, done = 0;
+  for (std::size_t cells = 9; cells < 900; cells += 27) {
+    std::size_t made = 0;
+    Worker worker(setup, testing::session_of(cells));
+    try {
+      worker.generate(prompt, {}, [&](const Step&) { ++made; });
+      EXPECT_GT(made, 0u);
+      ++done;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::input) << e.what();
+      EXPECT_EQ(made, 0u) << cells;
+      ++told;
+    }
+  }
+  EXPECT_GT(told, 3u);
+  EXPECT_GT(done, 3u);
 }
 
 }  // namespace

@@ -109,6 +109,24 @@ TEST_F(SessionPoolTest, AFixedContextIsKeptAndBoundsThePrompt) {
   });
 }
 
+TEST_F(SessionPoolTest, AFixedContextIsCheckedAgainstAllUsersOfASession) {
+  using Fit = SessionPool::Fit;
+  SessionPool pool(session_of(100));
+  pool.plan(policy_, 20, {30, 10, 10});
+  pool.plan(policy_, 20, {30, 10, 10});
+  pool.check(policy_, Fit::one_branch);
+  expect_error(ErrorKind::input, {"340 tokens", "context of 100", "raise --context"},
+               [&] { pool.check(policy_, Fit::all_branches); });
+  pool.begin_prompt();
+  pool.plan(policy_, 20, {30, 10, 10});
+  pool.plan(policy_, 21, {30, 10, 10});
+  expect_error(ErrorKind::input, {"101 tokens", "context of 100"},
+               [&] { pool.check(policy_, Fit::one_branch); });
+  SessionPool as_needed(session_of());
+  as_needed.plan(policy_, 200, {30, 100, 100});
+  as_needed.check(policy_, Fit::all_branches);
+}
+
 TEST_F(SessionPoolTest, AContextBeyondWhatTheModelWasTrainedForDoesNotLiftItsLimit) {
   SessionPool pool(session_of(1000));
   expect_error(ErrorKind::input, {"exceed the context of 256"}, [&] {

@@ -210,16 +210,34 @@ TEST(Continuation, WavesGiveTheSameRollOuts) {
     }
     EXPECT_EQ(e.evaluations, once.evaluations);
   };
-  for (std::size_t branches = 5; branches < 20; ++branches) {  // trunk, candidates, one to grow
+  for (std::size_t branches = 3; branches < 20; ++branches) {  // trunk, a candidate, one to grow
     expect_same(testing::session_of(2000, branches));
   }
-  for (std::size_t cells = 8; cells < 70; cells += 3) expect_same(testing::session_of(cells, 100));
+  for (std::size_t cells = 6; cells < 70; ++cells) expect_same(testing::session_of(cells, 100));
 }
 
-TEST(Continuation, TooFewBranchesForTheCandidatesIsACapacityError) {
+TEST(Continuation, CandidatesThatDoNotFitSideBySideComeInGroups) {
   Bed bed(*testing::endless(12), {1}, testing::session_of(100, 3));
-  expect_error(ErrorKind::capacity, {"3 branches"}, [&] { bed.expand({.horizon = 2}, {1, 2, 3}); });
-  EXPECT_EQ(bed.session->capacity().free_branches, 2u);
+  const Expansion e = bed.expand({.horizon = 2}, {1, 2, 3});
+  ASSERT_EQ(e.rollouts.size(), 3u);
+  EXPECT_EQ(e.evaluations, 3u + 3u);
+  // The last one's branch alone is still there to be committed.
+  EXPECT_FALSE(e.branches.at(0));
+  EXPECT_TRUE(e.outputs.at(0).logits.empty());
+  EXPECT_FALSE(e.branches.at(1));
+  EXPECT_EQ(bed.session->tokens(e.branches.at(2).id()), (Tokens{1, 3}));
+  EXPECT_FALSE(e.outputs.at(2).logits.empty());
+}
+
+TEST(Continuation, ASessionWithoutRoomForOneCandidateAndOneRollOutIsACapacityError) {
+  Bed branches(*testing::endless(12), {1}, testing::session_of(100, 2));
+  expect_error(ErrorKind::capacity, {"2 branches"}, [&] {
+    branches.expand({.horizon = 2}, {1, 2, 3});
+  });
+  EXPECT_EQ(branches.session->capacity().free_branches, 1u);
+  Bed cells(*testing::endless(12), {1}, testing::session_of(3, 10));
+  expect_error(ErrorKind::capacity, {"3 cells"}, [&] { cells.expand({.horizon = 5}, {1, 2}); });
+  EXPECT_EQ(cells.session->capacity().free_cells, 2u);
 }
 
 TEST(Continuation, AStopRequestInterruptsAndLeavesNoBranchBehind) {

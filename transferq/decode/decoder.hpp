@@ -41,9 +41,10 @@ enum class Proposal { baseline, reference };
 struct Roles {
   Proposal grows = Proposal::baseline;  // in whose session the branches of its workload grow
   bool baseline = true;  // whether it reads the baseline at all; else the reference takes its place
+  bool texts = false;    // whether it has texts scored that are not those of its branches
 };
 // Of a decoder that reads this policy alone.
-constexpr Roles roles_of(Proposal only) { return {only, only == Proposal::baseline}; }
+constexpr Roles roles_of(Proposal only) { return {only, only == Proposal::baseline, false}; }
 
 enum class Finish { stop, length };
 enum class KlKind {

@@ -20,7 +20,7 @@ class OfficialDecoder final : public Decoder {
   OfficialDecoder(double alpha, std::size_t top_k, std::size_t horizon);
   Decoded decode(const DecodeTask& task, Evaluations& spent) const override;
   Workload workload(std::size_t max_tokens) const override;
-  Roles roles() const override { return roles_of(Proposal::baseline); }
+  Roles roles() const override { return {.texts = true}; }
   bool needs_reward() const override { return true; }
 
  private:

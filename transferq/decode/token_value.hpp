@@ -29,8 +29,8 @@ class TokenValueDecoder final : public Decoder {
   Decoded decode(const DecodeTask& task, Evaluations& spent) const override;
   Workload workload(std::size_t max_tokens) const override;
   Roles roles() const override {
-    return {options_.rollouts,
-            options_.rollouts == Proposal::baseline || options_.proposal == Proposal::baseline};
+    const bool proposes = options_.proposal == Proposal::baseline;
+    return {options_.rollouts, proposes || options_.rollouts == Proposal::baseline, false};
   }
   bool needs_reward() const override { return true; }
 

@@ -50,7 +50,13 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
   if (!one_stream) {
     pool_.plan(reference_policy, reference_prompt.size(), baseline_grows ? follow : work);
   }
+  for (const Policy* policy : {&baseline_policy, &reference_policy}) {
+    pool_.check(*policy, SessionPool::Fit::one_branch);
+  }
+  const Policy& growing = baseline_grows ? baseline_policy : reference_policy;
+  const std::size_t planned = pool_.planned(growing);
   const auto scorer = setup_.reward ? setup_.reward->open(prompt, pool_, work) : nullptr;
+  const bool beside = pool_.planned(growing) > planned;  // the reward is in the same session
 
   Generated out;
   out.prompt_tokens = reference_prompt.size();
@@ -60,6 +66,11 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
     other.emplace(reference_policy, pool_.get(reference_policy), std::move(reference_prompt));
   }
   Stream& reference = other ? *other : baseline;
+  // A reward that evaluates beside the policy keeps its branches from step to step.
+  Stream& grows = baseline_grows ? baseline : reference;
+  if (beside && (roles.texts || !scorer->reads(grows))) {
+    pool_.check(growing, SessionPool::Fit::all_branches);
+  }
   RandomKey key;
   key.seed = setup_.seed;
   key.prompt = hash32(prompt.id.data(), prompt.id.size());

@@ -18,7 +18,7 @@ constexpr std::size_t kWaveCells = 8192;
 SessionPool::SessionPool(SessionOptions options) : options_(std::move(options)) {}
 
 void SessionPool::begin_prompt() {
-  for (Entry& e : entries_) e.planned = 0;
+  for (Entry& e : entries_) e.planned = e.needed = 0;
 }
 
 SessionPool::Entry& SessionPool::entry(const Policy& policy) {
@@ -26,7 +26,7 @@ SessionPool::Entry& SessionPool::entry(const Policy& policy) {
     return e.model == policy.model().identity() && e.adapter == policy.adapter();
   });
   if (it != entries_.end()) return *it;
-  entries_.push_back({policy.model().identity(), policy.adapter(), 0, nullptr});
+  entries_.push_back({policy.model().identity(), policy.adapter(), 0, 0, nullptr});
   return entries_.back();
 }
 
@@ -43,8 +43,23 @@ void SessionPool::plan(const Policy& policy, std::size_t prompt, const Workload&
   }
   // Two spare tokens a branch: another tokenizer may cut the same text differently.
   const std::size_t branches = std::min(work.width * (work.depth + 2), kWaveCells);
-  entry(policy).planned += longest + std::max(branches, work.depth);
+  Entry& e = entry(policy);
+  e.planned += longest + std::max(branches, work.depth);
+  e.needed += longest;
 }
+
+void SessionPool::check(const Policy& policy, Fit fit) {
+  const Entry& e = entry(policy);
+  const std::size_t cells = fit == Fit::one_branch ? e.needed : e.planned;
+  if (options_.cells == 0 || cells <= options_.cells) return;
+  throw Error(
+      ErrorKind::input,
+      fmt::format("what works on {} needs {} tokens of memory together, more than the "
+                  "context of {}; shorten the prompt, lower --max-tokens or raise --context",
+                  policy.model().name(), cells, options_.cells));
+}
+
+std::size_t SessionPool::planned(const Policy& policy) { return entry(policy).planned; }
 
 Session& SessionPool::get(const Policy& policy) {
   Entry& e = entry(policy);

@@ -35,6 +35,13 @@ class SessionPool {
   // response can never fit.
   void plan(const Policy& policy, std::size_t prompt, const Workload& work);
 
+  // Throws Error (input) when a fixed size does not hold what was announced for a policy's session:
+  // with one branch growing at a time, which is enough for a user that works in waves, or with all.
+  enum class Fit { one_branch, all_branches };
+  void check(const Policy& policy, Fit fit);
+  // Cells announced so far for a policy's session.
+  std::size_t planned(const Policy& policy);
+
   // The session for a policy, large enough for what was planned.
   Session& get(const Policy& policy);
 
@@ -42,7 +49,8 @@ class SessionPool {
   struct Entry {
     std::string model;
     Adapter adapter;
-    std::size_t planned = 0;  // cells
+    std::size_t planned = 0;  // cells with which all branches grow at once, within reason
+    std::size_t needed = 0;   // and with which one does, the least that is enough
     std::unique_ptr<Session> session;
   };
   Entry& entry(const Policy& policy);

@@ -7,6 +7,12 @@
 #include "transferq/engine/model.hpp"
 
 namespace tq {
+namespace {
+
+// Branches of a large session that are left to whoever shares it, such as a reward.
+std::size_t spare(const Capacity& capacity) { return capacity.branches > 16 ? 4 : 0; }
+
+}  // namespace
 
 void check_stop(const std::stop_token& stop) {
   if (stop.stop_requested()) throw Error(ErrorKind::interrupted, "interrupted");
@@ -25,15 +31,38 @@ Continuation::Continuation(ContinuationOptions options) : options_(options) {
   if (options_.greedy) options_.samples = 1;
 }
 
-// Evaluates each candidate on a branch of its own, in waves if need be.
-void Continuation::feed_candidates(const ExpandRequest& request, Expansion& expansion) const {
+// Whether a candidate gets a branch: one that ends the response does not, nor one that nobody looks
+// at, which commit will evaluate.
+bool Continuation::evaluates(const ExpandRequest& request, std::size_t candidate) const {
+  const Model& model = request.trunk.session().model();
+  if (!options_.past_end && model.is_end(request.candidates[candidate])) return false;
+  return request.hidden || (request.room > 1 && options_.horizon > 0);
+}
+
+// How many candidates from this one on are done together: all, if they fit beside each other and a
+// roll-out at a time; else as many as fit with all their roll-outs, but one at least.
+std::size_t Continuation::group_size(const ExpandRequest& request, std::size_t from) const {
+  const Capacity capacity = request.trunk.session().capacity();
+  const std::size_t rest = request.candidates.size() - from;
+  const std::size_t grown = std::min(options_.horizon, std::max<std::size_t>(request.room, 1) - 1);
+  std::size_t fed = 0;
+  for (std::size_t i = from; i < request.candidates.size(); ++i) fed += evaluates(request, i);
+  const std::size_t free =
+      capacity.free_branches - std::min(spare(capacity), capacity.free_branches);
+  if (fed + (grown > 0) <= free && fed + grown <= capacity.free_cells) return rest;
+  const std::size_t branches = grown > 0 ? 1 + options_.samples : 1;
+  const std::size_t cells = 1 + options_.samples * grown;
+  return std::clamp<std::size_t>(std::min(free / branches, capacity.free_cells / cells), 1, rest);
+}
+
+// Evaluates each candidate of a group on a branch of its own.
+void Continuation::feed_candidates(const ExpandRequest& request, std::size_t from, std::size_t to,
+                                   Expansion& expansion) const {
   Session& session = request.trunk.session();
-  const bool rolls = request.room > 1 && options_.horizon > 0;
   std::vector<Feed> feeds;
   std::vector<std::size_t> fed;
-  for (std::size_t i = 0; i < request.candidates.size(); ++i) {
-    if (!options_.past_end && session.model().is_end(request.candidates[i])) continue;
-    if (!rolls && !request.hidden) continue;  // nobody looks at it: commit will evaluate it
+  for (std::size_t i = from; i < to; ++i) {
+    if (!evaluates(request, i)) continue;
     expansion.branches[i] = request.trunk.fork();
     feeds.push_back({expansion.branches[i].id(), request.candidates.subspan(i, 1),
                      request.hidden ? Want::logits | Want::hidden : Want::logits});
@@ -100,13 +129,11 @@ void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave,
   }
 }
 
-Expansion Continuation::expand(const ExpandRequest& request) const {
-  Expansion expansion;
-  expansion.branches.resize(request.candidates.size());
-  expansion.outputs.resize(request.candidates.size());
-  feed_candidates(request, expansion);
+// Rolls out a group's candidates, as many roll-outs at a time as fit.
+void Continuation::roll_out(const ExpandRequest& request, std::size_t from, std::size_t to,
+                            Expansion& expansion) const {
   std::vector<Growing> all;
-  for (std::size_t c = 0; c < request.candidates.size(); ++c) {
+  for (std::size_t c = from; c < to; ++c) {
     // Without a branch there is one way to go on: not at all.
     const std::size_t samples = expansion.branches[c] ? options_.samples : 1;
     for (std::size_t s = 0; s < samples; ++s) {
@@ -125,6 +152,24 @@ Expansion Continuation::expand(const ExpandRequest& request) const {
                               std::max<std::size_t>(all.size(), 1));
   for (std::size_t at = 0; at < all.size(); at += wave) {
     grow(request, std::span(all).subspan(at, std::min(wave, all.size() - at)), expansion);
+  }
+}
+
+Expansion Continuation::expand(const ExpandRequest& request) const {
+  Expansion expansion;
+  expansion.branches.resize(request.candidates.size());
+  expansion.outputs.resize(request.candidates.size());
+  std::size_t last = 0;  // where the group before began
+  for (std::size_t from = 0; from < request.candidates.size();) {
+    for (; last < from; ++last) {  // it makes room for this one
+      expansion.branches[last] = Branch();
+      expansion.outputs[last] = Output();
+    }
+    check_stop(request.stop);
+    const std::size_t to = from + group_size(request, from);
+    feed_candidates(request, from, to, expansion);
+    roll_out(request, from, to, expansion);
+    from = to;
   }
   return expansion;
 }

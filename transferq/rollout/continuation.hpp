@@ -3,7 +3,11 @@
 //
 // Token evaluations for k candidates whose roll-outs reach a horizon h: the candidate and all but
 // the last token of each roll-out, k + k N (h - 1); all of them, k + k N h, when the hidden state
-// after each roll-out is wanted. Thread-safe.
+// after each roll-out is wanted.
+//
+// What does not fit the session at once is done in waves: roll-outs take turns, and where not even
+// all candidates fit side by side, they come in groups. Then only the last group's branches are
+// handed back; committing another candidate evaluates its token once more. Thread-safe.
 #pragma once
 
 #include "transferq/rollout/rollout.hpp"
@@ -26,7 +30,12 @@ class Continuation final : public Expander {
 
  private:
   struct Growing;
-  void feed_candidates(const ExpandRequest& request, Expansion& expansion) const;
+  bool evaluates(const ExpandRequest& request, std::size_t candidate) const;
+  std::size_t group_size(const ExpandRequest& request, std::size_t from) const;
+  void feed_candidates(const ExpandRequest& request, std::size_t from, std::size_t to,
+                       Expansion& expansion) const;
+  void roll_out(const ExpandRequest& request, std::size_t from, std::size_t to,
+                Expansion& expansion) const;
   void grow(const ExpandRequest& request, std::span<Growing> wave, Expansion& expansion) const;
   Token next(const ExpandRequest& request, const Growing& g, const Output& output) const;
 

@@ -32,7 +32,7 @@ struct Rollout {
 
 struct Expansion {
   // One a candidate: the trunk grown by it, and its output there. A candidate that ends the
-  // response, or was never evaluated, has neither.
+  // response, was never evaluated, or had to make room for others, has neither.
   std::vector<Branch> branches;
   std::vector<Output> outputs;
   std::vector<Rollout> rollouts;  // those of a candidate together, candidates in order
