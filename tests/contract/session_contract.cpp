@@ -53,6 +53,20 @@ TEST_P(SessionContract, ForwardReturnsWhatIsWanted) {
   EXPECT_EQ(static_cast<std::size_t>(all.argmax), argmax(all.logits));
 }
 
+TEST_P(SessionContract, AStopRequestInterruptsChangesNothingAndCanBeTakenBack) {
+  const auto s = session();
+  const BranchId a = s->open();
+  const Tokens x = some(1, 4), y = some(2, 3);
+  feed(*s, a, x);
+  std::stop_source stop;
+  s->stop_on(stop.get_token());
+  feed(*s, s->fork(a), y);  // nobody has asked yet
+  stop.request_stop();
+  expect_refused(*s, {a}, ErrorKind::interrupted, [&] { feed(*s, a, y); });
+  s->stop_on({});
+  expect_right(feed(*s, a, y), x + y, "after the interruption");
+}
+
 TEST_P(SessionContract, EveryTokenOfAFeedMayReturnItsStateAndLikelihood) {
   const Tokens prefix = some(1, 3), x = some(2, 5), y = some(3, 1);
   for (const std::size_t outputs : {0, 3, 64}) {  // fewer, and more, than a call returns

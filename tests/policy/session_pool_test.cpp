@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/policy/tiny_policy.hpp"
+#include "transferq/policy/stream.hpp"
 
 namespace tq {
 namespace {
@@ -82,6 +83,21 @@ TEST_F(SessionPoolTest, SessionsGrowWithThePromptAndNeverShrink) {
   EXPECT_EQ(cells_for(30), small);  // the plans of the prompt before are forgotten
   EXPECT_EQ(cells_for(80), small + 50);
   EXPECT_EQ(cells_for(10), small + 50);
+}
+
+TEST_F(SessionPoolTest, AStopRequestOfThePromptReachesItsEvaluations) {
+  SessionPool pool(session_of());
+  std::stop_source stop;
+  pool.begin_prompt(stop.get_token());
+  pool.plan(policy_, 10, {5, 1, 0});
+  Stream stream(policy_, pool.get(policy_), testing::Tokens(10, 70));
+  stop.request_stop();
+  expect_error(ErrorKind::interrupted, {"interrupted"}, [&] { stream.state(); });
+  EXPECT_EQ(stream.session().evaluations(), 0u);
+  pool.begin_prompt();  // the next prompt is another one's
+  pool.get(policy_);
+  stream.state();
+  EXPECT_EQ(stream.prompt_evaluations(), 10u);
 }
 
 TEST_F(SessionPoolTest, VeryWideWorkIsBoundedToBeDoneInWaves) {

@@ -94,6 +94,7 @@ class Batcher::Port : public Session {
   std::vector<Output> forward(std::span<const Feed> feeds) override {
     for (const Feed& feed : feeds) own(feed.branch);
     if (feeds.empty()) return {};
+    check_stopped();
     Request request{.port = number_, .feeds = feeds};
     batcher_.run(request);
     if (request.error != nullptr) std::rethrow_exception(request.error);

@@ -8,7 +8,7 @@
 //  - the output of a branch depends only on its own tokens (exactly on the tabular engine, up to
 //    batch-shape rounding on llama.cpp);
 //  - fork is O(1) and evaluates nothing; truncate and drop free the cells nobody else shares;
-//  - a call that throws Error (capacity or usage) changes nothing;
+//  - a call that throws Error (capacity, usage or interrupted) changes nothing;
 //  - evaluations() grows by exactly the number of tokens fed.
 // Thread-safety: one thread at a time, unless an implementation says more (see Batcher).
 #pragma once
@@ -16,8 +16,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stop_token>
+#include <utility>
 #include <vector>
 
+#include "transferq/core/error.hpp"
 #include "transferq/core/token.hpp"
 
 namespace tq {
@@ -93,6 +96,19 @@ class Session {
   // Appends each feed's tokens to its branch; one output a feed, in order. A branch appears in at
   // most one feed of a call.
   virtual std::vector<Output> forward(std::span<const Feed> feeds) = 0;
+
+  // From now on forward() throws Error (interrupted) once a stop is requested, on the way of a long
+  // evaluation where the engine can.
+  void stop_on(std::stop_token stop) { stop_ = std::move(stop); }
+
+ protected:
+  bool stopped() const { return stop_.stop_requested(); }
+  void check_stopped() const {
+    if (stopped()) throw Error(ErrorKind::interrupted, "interrupted");
+  }
+
+ private:
+  std::stop_token stop_;
 };
 
 // Owns one branch of a session and drops it at the end of its life.

@@ -39,7 +39,7 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
   const Workload work = setup_.decoder->workload(setup_.max_tokens);
 
   // Announce all work first: a session shared by several users must be large enough for all.
-  pool_.begin_prompt();
+  pool_.begin_prompt(stop);
   std::vector<Token> baseline_prompt = baseline_policy.encode(prompt);
   std::vector<Token> reference_prompt = reference_policy.encode(prompt);
   const bool one_stream =

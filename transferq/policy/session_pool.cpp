@@ -17,7 +17,8 @@ constexpr std::size_t kWaveCells = 8192;
 
 SessionPool::SessionPool(SessionOptions options) : options_(std::move(options)) {}
 
-void SessionPool::begin_prompt() {
+void SessionPool::begin_prompt(std::stop_token stop) {
+  stop_ = std::move(stop);
   for (Entry& e : entries_) e.planned = e.needed = 0;
 }
 
@@ -71,6 +72,7 @@ Session& SessionPool::get(const Policy& policy) {
     options.adapter = policy.adapter();
     e.session = policy.model().open_session(options);
   }
+  e.session->stop_on(stop_);
   return *e.session;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,9 @@ class SessionPool {
   // asks for, up to a limit beyond which the work is done in waves.
   explicit SessionPool(SessionOptions options);
 
-  // Forgets the plans of the prompt before; no branch of a session may be left.
-  void begin_prompt();
+  // Forgets the plans of the prompt before; no branch of a session may be left. Evaluations for
+  // this prompt stop when `stop` asks for it.
+  void begin_prompt(std::stop_token stop = {});
 
   // Announces work in a policy's session, before the first get() of a prompt. What several users
   // of one session announce adds up. Throws Error (input) when a prompt of `prompt` tokens and its
@@ -56,6 +58,7 @@ class SessionPool {
   Entry& entry(const Policy& policy);
 
   SessionOptions options_;
+  std::stop_token stop_;
   std::vector<Entry> entries_;
 };
 

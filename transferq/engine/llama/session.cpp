@@ -69,6 +69,8 @@ LlamaSession::LlamaSession(std::shared_ptr<const LoadedModel> model, const Sessi
       llama_supports_gpu_offload() ? LLAMA_FLASH_ATTN_TYPE_AUTO : LLAMA_FLASH_ATTN_TYPE_DISABLED;
   params.cb_eval = on_tensor;
   params.cb_eval_user_data = this;
+  params.abort_callback = on_abort;
+  params.abort_callback_data = this;
   clear_log();
   context_.reset(llama_init_from_model(model_->get(), params));
   if (context_ == nullptr) {
@@ -110,6 +112,9 @@ bool LlamaSession::on_tensor(ggml_tensor* tensor, bool ask, void* self) {
   return true;
 }
 
+// llama.cpp asks this between the nodes of the graph (on the CPU).
+bool LlamaSession::on_abort(void* self) { return static_cast<LlamaSession*>(self)->stopped(); }
+
 void LlamaSession::add(const Feed& feed, std::size_t offset, bool output) {
   const auto row = batch_.n_tokens++;
   batch_.token[row] = feed.tokens[offset];
@@ -123,8 +128,10 @@ void LlamaSession::evaluate(std::span<const Slot> slots, std::vector<Output>& ou
   capture_ = std::any_of(slots.begin(), slots.end(),
                          [](const Slot& s) { return has(s.want, Want::hidden | Want::states); });
   hidden_.clear();
+  check_stopped();
   clear_log();
   const int status = llama_decode(context_.get(), batch_);
+  if (status != 0) check_stopped();
   if (status != 0) {
     throw Error(status == 1 ? ErrorKind::capacity : ErrorKind::model,
                 fmt::format("llama.cpp could not evaluate {} tokens (status {}): {}",

@@ -34,6 +34,7 @@ class LlamaSession final : public Session {
     void operator()(llama_context* context) const { llama_free(context); }
   };
   static bool on_tensor(ggml_tensor* tensor, bool ask, void* self);
+  static bool on_abort(void* self);
   void add(const Feed& feed, std::size_t offset, bool output);
   void evaluate(std::span<const Slot> slots, std::vector<Output>& outputs);
 

@@ -30,6 +30,7 @@ void TabularSession::read_each(std::span<const Token> tokens, const Feed& feed,
 
 std::vector<Output> TabularSession::forward(std::span<const Feed> feeds) {
   table_.check(feeds, model_.vocabulary());
+  check_stopped();
   std::vector<Output> outputs(feeds.size());
   for (std::size_t i = 0; i < feeds.size(); ++i) {
     const Feed& feed = feeds[i];
