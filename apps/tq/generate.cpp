@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <mutex>
 
@@ -157,6 +158,21 @@ void generate_one(const GenerateFlags& f, const Run& run, const Prompt& prompt,
   fmt::print(stderr, "{}{}", changes.text(), summary(g));
 }
 
+// Prompts that could not be answered, by their place in the run.
+using Failures = std::map<std::size_t, std::string>;
+
+// One line on them: the first, and how many there are.
+std::string failure_line(const Failures& failures, std::size_t asked) {
+  std::string line = failures.begin()->second;
+  if (const std::size_t more = failures.size() - 1; more > 0) {
+    line += fmt::format("; {} more prompt{} failed", more, more == 1 ? "" : "s");
+  }
+  if (const std::size_t rest = asked - failures.size(); rest > 0) {
+    line += fmt::format("; the other {} {} answered", rest, rest == 1 ? "is" : "are");
+  }
+  return line;
+}
+
 // Many prompts, or rows for a program: finished results go to --out or standard output.
 void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> prompts,
                    std::stop_token stop) {
@@ -176,6 +192,7 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
   SessionOptions session = run.session;
   session.threads = static_cast<int>(std::max<std::size_t>(1, threads / workers));
   std::mutex output;
+  Failures failures;
   run_parallel(prompts.size(), workers, stop, [&](std::size_t) {
     auto worker = std::make_shared<Worker>(run.setup, session);
     return [&, worker](std::size_t i) {
@@ -188,7 +205,11 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
         });
       } catch (const Error& e) {
         if (e.kind() == ErrorKind::interrupted) return;  // told once, when all have stopped
-        throw Error(e.kind(), fmt::format("prompt '{}': {}", prompt.id, e.what()));
+        const std::string reason = fmt::format("prompt '{}': {}", prompt.id, e.what());
+        if (e.kind() != ErrorKind::input) throw Error(e.kind(), reason);
+        const std::lock_guard lock(output);  // this prompt's own fault: the others go on
+        failures[i] = reason;
+        return;
       }
       const auto row =
           make_row(prompt, g, {f.decoding.decoder.name, f.decoding.seed, settings}, steps);
@@ -214,6 +235,9 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
                                   "goes on from there",
                                   f.out)
                     : "interrupted");
+  }
+  if (!failures.empty()) {
+    throw Error(ErrorKind::input, failure_line(failures, prompts.size()));
   }
 }
 

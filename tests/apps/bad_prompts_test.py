@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from tq_command import TinyTest
+from tq_command import TinyTest, read_rows
 
 
 class OnePromptTest(TinyTest):
@@ -110,6 +110,48 @@ class PromptFileTest(TinyTest):
     def test_a_prompt_too_long_is_named(self):
         path = self.write("long.jsonl", json.dumps({"id": "huge", "prompt": "word " * 300}) + "\n")
         self.assert_fails(self.generate("--prompts", path, "--json"), 1, "'huge'", "context of 256")
+
+
+class BadRowsAmongGoodOnesTest(TinyTest):
+    """A prompt that can't be answered does not keep the others from it."""
+
+    def setUp(self):
+        super().setUp()
+        self.good = [{"id": f"ok{i}", "prompt": f"Say {i}."} for i in range(3)]
+        self.bad = [{"id": f"huge{i}", "prompt": "word " * 300} for i in range(2)]
+
+    def run_rows(self, rows, *args):
+        path = self.write("rows.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        return self.generate("--prompts", path, "--max-tokens", 4, *args)
+
+    def test_the_rest_is_done_and_the_first_is_named(self):
+        a, b, c = self.good
+        for together in (1, 2):
+            with self.subTest(together=together):
+                out = self.folder / f"{together}.jsonl"
+                rows = [a, self.bad[0], b, self.bad[1], c]
+                for _ in range(2):  # the next run finds the same
+                    result = self.run_rows(rows, "--out", out, "--together", together)
+                    self.assert_fails(result, 1, "prompt 'huge0'", "context of 256",
+                                      "1 more prompt failed")
+                    self.assertEqual({row["id"] for row in read_rows(out)}, {"ok0", "ok1", "ok2"})
+                self.assert_ok(self.run_rows([a, b, c], "--out", out))
+
+    def test_rows_on_standard_output(self):
+        a, b, c = self.good
+        result = self.run_rows([self.bad[0], a, b, c], "--json")
+        self.assert_message(result, 1, "prompt 'huge0'", "the other 3 are answered")
+        self.assertEqual([row["id"] for row in result.rows()], ["ok0", "ok1", "ok2"])
+
+    def test_all_of_them(self):
+        self.assert_fails(self.run_rows(self.bad, "--json"), 1, "'huge0'", "1 more prompt failed")
+
+    def test_failures_of_another_kind_stop_the_run(self):
+        plain = self.make("model", "plain.gguf", "--no-template")
+        path = self.write("rows.jsonl", "".join(json.dumps(row) + "\n" for row in self.good))
+        result = self.generate("--prompts", path, "--json", model=plain)
+        self.assert_fails(result, 1, "prompt 'ok0'", "chat template")
+        self.assertNotIn("more prompt", result.err)
 
 
 if __name__ == "__main__":
