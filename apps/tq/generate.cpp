@@ -71,13 +71,16 @@ std::string summary(const Generated& g) {
   const Evaluations& e = g.evaluations;
   const double n = static_cast<double>(std::max<std::size_t>(g.decoded.tokens.size(), 1));
   const auto sum = static_cast<double>(e.policy + e.reference + e.reward);
+  const char* kind = g.decoded.kl_kind == KlKind::bound      ? "at most "
+                     : g.decoded.kl_kind == KlKind::estimate ? "about "
+                                                             : "";
   std::string out;
   if (g.decoded.reward) out += fmt::format("reward {:.3f} | ", *g.decoded.reward);
   return out + fmt::format(
                    "KL {}{:.3f} | {} tokens | {:.1f} evaluations a token, {} for prompts | "
                    "{:.2f} s, {:.3f} s a token\n",
-                   g.decoded.kl_kind == KlKind::bound ? "at most " : "", g.decoded.kl_to_reference,
-                   g.decoded.tokens.size(), sum / n, e.prompt, g.seconds, g.seconds / n);
+                   kind, g.decoded.kl_to_reference, g.decoded.tokens.size(), sum / n, e.prompt,
+                   g.seconds, g.seconds / n);
 }
 
 // Prints whole characters as soon as their last byte is there; half a one at the end is no text.

@@ -48,6 +48,9 @@ class FieldsTest(TinyTest):
         self.check_fields(row, reward=True)
         self.assertEqual(row["kl_kind"], "bound")
         self.assertAlmostEqual(row["kl_to_reference"], math.log(4) - 3 / 4)
+        row = self.row("Hi there", "--decoder", "best-of", "--samples", 4, "--reward", "length=5",
+                       "--max-tokens", 6, "--baseline", "system=Be kind")
+        self.assertEqual(row["kl_kind"], "estimate")
 
     def test_plain_decoders_report_a_reward_too(self):
         self.check_fields(self.row("Hi", "--reward", "length=5", "--max-tokens", 4), reward=True)

@@ -214,6 +214,9 @@ TEST(BestOf, KlFromAnotherReferenceAddsTheResponsesLogRatio) {
     tokens.push_back(token);
   }
   EXPECT_NEAR(out.decoded.kl_to_reference, kl, 1e-12);
+  EXPECT_EQ(out.decoded.kl_kind, KlKind::estimate);
+  const auto own = setup_of(reference, {.name = "best-of", .samples = 5}, count_of('1'), 4);
+  EXPECT_EQ(run(own, prompt).decoded.kl_kind, KlKind::bound);
 }
 
 }  // namespace

@@ -39,6 +39,8 @@ TEST(Row, SaysWhatWasCutAndWhatIsOnlyABound) {
   const auto row = make_row(make_prompt("p", "Hi"), g, kInfo, {});
   EXPECT_EQ(row["finish_reason"], "length");
   EXPECT_EQ(row["kl_kind"], "bound");
+  g.decoded.kl_kind = KlKind::estimate;
+  EXPECT_EQ(make_row(make_prompt("p", "Hi"), g, kInfo, {})["kl_kind"], "estimate");
   EXPECT_TRUE(row["reward"].is_null());
 }
 

@@ -122,7 +122,7 @@ Decoded BestOfDecoder::decode(const DecodeTask& task, Evaluations& spent) const 
   for (const Token token : drawn[best].tokens) {
     response.add({{}, 0, token, "", token});
   }
-  Decoded out = response.decoded(kl, KlKind::bound);
+  Decoded out = response.decoded(kl, is_reference ? KlKind::bound : KlKind::estimate);
   out.reward = rewards[best];
   return out;
 }

@@ -1,6 +1,7 @@
 // Best-of-N: N responses drawn from the proposal, the one of the highest reward is the answer (ties
 // to the first). KL to the proposal is at most log N - (N - 1) / N (Stiennon et al., 2020), which
-// is reported as a bound.
+// is reported as a bound. Where the proposal is not the reference, the drawn response's own
+// log-ratio of the two is added to it, which makes it an estimate.
 #pragma once
 
 #include "transferq/decode/decoder.hpp"

@@ -48,8 +48,9 @@ constexpr Roles roles_of(Proposal only) { return {only, only == Proposal::baseli
 
 enum class Finish { stop, length };
 enum class KlKind {
-  exact,  // summed over each step's distribution
-  bound,  // an upper bound, as for best-of-N
+  exact,     // summed over each step's distribution
+  bound,     // an upper bound, as for best-of-N
+  estimate,  // from the drawn response alone: right on average at best, and may be negative
 };
 
 struct Decoded {

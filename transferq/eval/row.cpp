@@ -21,6 +21,18 @@ nlohmann::ordered_json steps_json(const std::vector<Step>& steps) {
   return out;
 }
 
+const char* kl_name(KlKind kind) {
+  switch (kind) {
+    case KlKind::exact:
+      return "exact";
+    case KlKind::bound:
+      return "bound";
+    case KlKind::estimate:
+      return "estimate";
+  }
+  return "";
+}
+
 // What was asked: the last message, and all of them where that does not say it all.
 nlohmann::ordered_json prompt_json(const Prompt& prompt) {
   nlohmann::ordered_json out;
@@ -60,7 +72,7 @@ nlohmann::ordered_json make_row(const Prompt& prompt, const Generated& generated
   row["finish_reason"] = d.finish == Finish::stop ? "stop" : "length";
   row["reward"] = d.reward ? nlohmann::ordered_json(*d.reward) : nlohmann::ordered_json();
   row["kl_to_reference"] = d.kl_to_reference;
-  row["kl_kind"] = d.kl_kind == KlKind::exact ? "exact" : "bound";
+  row["kl_kind"] = kl_name(d.kl_kind);
   row["evaluations"] = {
       {"policy", e.policy}, {"reference", e.reference}, {"reward", e.reward}, {"prompt", e.prompt}};
   if (e.reward_models.size() > 1) row["evaluations"]["reward_models"] = e.reward_models;
