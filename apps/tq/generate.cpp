@@ -64,6 +64,10 @@ std::vector<Prompt> load_prompts(const GenerateFlags& f) {
   if (const std::size_t at = invalid_utf8(text); at != std::string::npos) {
     throw Error(ErrorKind::input, fmt::format("the prompt is not valid UTF-8 at byte {}", at + 1));
   }
+  if (const std::size_t at = text.find('\0'); at != std::string::npos) {
+    throw Error(ErrorKind::input,
+                fmt::format("the prompt holds a NUL character at byte {}; take it out", at + 1));
+  }
   return {make_prompt("0", text)};
 }
 

@@ -23,6 +23,9 @@ class OnePromptTest(TinyTest):
                 argument = prompt.decode(errors="surrogateescape")
                 self.assert_fails(self.generate(argument), 1, *words)
 
+    def test_nul(self):
+        self.assert_fails(self.generate("-", stdin=b"Hi\0 there"), 1, "NUL", "byte 3")
+
     def test_longer_than_the_context_asked_for(self):
         prompt = "word " * 30
         self.assert_fails(self.generate(prompt, "--context", 64, "--max-tokens", 4), 1,
@@ -92,6 +95,11 @@ class PromptFileTest(TinyTest):
                     {"messages": [{"role": "user", "content": ""}]},
                     {"messages": [{"role": "user"}]}):
             self.refuses('{"prompt": "Hi"}\n' + json.dumps(row) + "\n", "line 2", "empty")
+
+    def test_nul(self):
+        self.refuses('{"prompt": "Hi"}\n{"prompt": "a\\u0000b"}\n', "line 2", "NUL")
+        self.refuses('{"messages": [{"role": "system", "content": "\\u0000"}, '
+                     '{"role": "user", "content": "Hi"}]}\n', "line 1", "NUL")
 
     def test_an_empty_id(self):
         self.refuses('{"id": "", "prompt": "Hi"}\n', "line 1", "id")

@@ -62,6 +62,15 @@ TEST_F(PolicyTest, EncodeIsTheTokensOfTheRenderedText) {
   EXPECT_EQ(policy.model().text(policy.encode(prompt), true), policy.render(prompt));
 }
 
+TEST_F(PolicyTest, ANulInAChatPromptIsRefusedNotTheEndOfIt) {
+  const Policy policy(tiny_.load(), Format::chat);
+  const Policy system(policy.shared_model(), Format::chat, {}, std::string("Be\0kind", 7));
+  const Prompt prompt = make_prompt("a", std::string("Hi\0there", 8));
+  expect_error(ErrorKind::input, {"user message", "NUL"}, [&] { (void)policy.encode(prompt); });
+  expect_error(ErrorKind::input, {"system message", "NUL"},
+               [&] { (void)system.encode(make_prompt("a", "Hi")); });
+}
+
 TEST_F(PolicyTest, AnEmptyRawPromptIsAnErrorThatNamesIt) {
   const Policy policy(tiny_.load(), Format::raw);
   expect_error(ErrorKind::input, {"'p7'", "empty"}, [&] { policy.encode(make_prompt("p7", "")); });

@@ -64,7 +64,8 @@ class Model {
   virtual std::string piece(Token token, bool special) const = 0;
 
   // The conversation as the model's template writes it, ready for the assistant to continue.
-  // Throws Error (model) when the model has no template or one the engine does not know.
+  // Throws Error: model when the model has no template or one the engine does not know; input for a
+  // message that holds a NUL character.
   virtual std::string apply_chat_template(std::span<const Message> messages) const = 0;
 
   virtual std::unique_ptr<Session> open_session(const SessionOptions& options) const = 0;

@@ -60,6 +60,10 @@ Prompt prompt_of(const json& row, std::size_t line) {
   } else {
     throw Error(ErrorKind::input, "the row has neither 'prompt' nor 'messages'");
   }
+  for (const Message& message : prompt.messages) {
+    if (message.content.find('\0') == std::string::npos) continue;
+    throw Error(ErrorKind::input, "the prompt holds a NUL character (\\u0000); take it out");
+  }
   if (prompt.messages.empty() || blank(prompt.messages.back().content)) {
     throw Error(ErrorKind::input, "the prompt is empty; write at least one word");
   }

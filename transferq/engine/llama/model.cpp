@@ -111,6 +111,12 @@ std::string LoadedModel::apply_chat_template(std::span<const Message> messages) 
   std::vector<llama_chat_message> list;
   std::size_t size = 256;
   for (const Message& m : messages) {
+    if (m.content.find('\0') != std::string::npos) {  // llama.cpp would take it for the end
+      throw Error(ErrorKind::input,
+                  fmt::format("a {} message holds a NUL character, which the chat "
+                              "template can't; take it out",
+                              m.role));
+    }
     list.push_back({m.role.c_str(), m.content.c_str()});
     size += 2 * (m.role.size() + m.content.size());
   }
