@@ -31,10 +31,14 @@ class Policy {
   // brings its own has it appended. In raw mode the messages' contents are joined by blank lines.
   std::string render(const Prompt& prompt) const;
 
-  // render() in tokens. Throws Error (input) when nothing is left to evaluate.
+  // render() in tokens. In chat mode the template's special tokens are parsed, and those written
+  // out in a message stay plain text: no message can end its turn or begin another's. Throws Error
+  // (input) when nothing is left to evaluate.
   std::vector<Token> encode(const Prompt& prompt) const;
 
  private:
+  std::vector<Message> messages_of(const Prompt& prompt) const;
+
   std::shared_ptr<const Model> model_;
   Format format_;
   Adapter adapter_;

@@ -105,7 +105,7 @@ void write_tiny_model(const std::filesystem::path& path, const TinyModelOptions&
   file.set("llama.attention.layer_norm_rms_epsilon", 1e-5F);
   file.set("llama.rope.dimension_count", o.embedding / o.heads);
   file.set("llama.rope.freq_base", 10000.0F);
-  write_tiny_vocabulary(file);
+  write_tiny_vocabulary(file, o.begins);
   if (o.chat_template) {
     file.set("tokenizer.chat_template",
              "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + "

@@ -23,6 +23,7 @@ struct TinyModelOptions {
   int context = 256;          // tokens
   bool chat_template = true;  // whether the file has one (ChatML)
   double temperature = 1.0;   // divides the logits: larger is flatter
+  bool begins = false;        // whether <|im_start|> is added in front of a text
 };
 
 struct TinyAdapterOptions {
@@ -32,9 +33,8 @@ struct TinyAdapterOptions {
 };
 
 // The special tokens <|endoftext|>, <|im_start|> and <|im_end|> are tokens 0, 1 and 2, of which the
-// first and the last end a response; the 256 bytes follow in order, then the merges. No token is
-// added in front of a text. All functions throw Error (usage) for options that make no model and
-// Error (io) if the file can't be written.
+// first and the last end a response; the 256 bytes follow in order, then the merges. All functions
+// throw Error (usage) for options that make no model and Error (io) if the file can't be written.
 void write_tiny_model(const std::filesystem::path& path, const TinyModelOptions& options = {});
 
 // A LoRA adapter on the attention and feed-forward matrices of the model with the given options.

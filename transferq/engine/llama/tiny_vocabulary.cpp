@@ -48,7 +48,7 @@ std::vector<std::string> tiny_token_bytes() {
   return tokens;
 }
 
-void write_tiny_vocabulary(GgufWriter& file) {
+void write_tiny_vocabulary(GgufWriter& file, bool begins) {
   std::vector<std::string> tokens;
   for (const std::string& bytes : tiny_token_bytes()) tokens.push_back(printable(bytes));
   tokens[kTinyEndOfText] = "<|endoftext|>";
@@ -71,7 +71,7 @@ void write_tiny_vocabulary(GgufWriter& file) {
   file.set("tokenizer.ggml.eos_token_id", kTinyEnd);
   file.set("tokenizer.ggml.unknown_token_id", kTinyEndOfText);
   file.set("tokenizer.ggml.padding_token_id", kTinyEnd);
-  file.set("tokenizer.ggml.add_bos_token", false);
+  file.set("tokenizer.ggml.add_bos_token", begins);
 }
 
 }  // namespace tq::llama

@@ -16,6 +16,6 @@ inline constexpr int kTinyEndOfText = 0, kTinyStart = 1, kTinyEnd = 2, kTinySpec
 std::vector<std::string> tiny_token_bytes();
 
 // The keys a tokenizer is read from.
-void write_tiny_vocabulary(GgufWriter& file);
+void write_tiny_vocabulary(GgufWriter& file, bool begins);
 
 }  // namespace tq::llama
