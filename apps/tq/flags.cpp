@@ -151,7 +151,7 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
   Policy reference = models.policy(f.model, "--model", format);
   std::optional<Policy> baseline;
   if (!f.baseline.empty()) {
-    const std::string same_model = f.model.substr(0, f.model.find(','));
+    const std::string same_model = named_model(f.model, "--model");
     baseline = models.policy(f.baseline, "--baseline", format, same_model);
   }
   std::shared_ptr<const Reward> reward;

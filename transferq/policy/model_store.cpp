@@ -7,6 +7,17 @@
 #include "transferq/policy/catalog.hpp"
 
 namespace tq {
+namespace {
+
+Spec parse_policy(std::string_view list, std::string_view what) {
+  return parse_spec(list, what, {"system", "lora", "lora-scale", "control", "control-scale"});
+}
+
+}  // namespace
+
+std::string named_model(std::string_view list, std::string_view what) {
+  return parse_policy(list, what).name;
+}
 
 std::shared_ptr<const Model> ModelStore::model(std::string_view name_or_path) {
   const std::filesystem::path path = std::filesystem::weakly_canonical(find_model(name_or_path));
@@ -18,8 +29,7 @@ std::shared_ptr<const Model> ModelStore::model(std::string_view name_or_path) {
 
 Policy ModelStore::policy(std::string_view list, std::string_view what, Format format,
                           std::string_view fallback) {
-  const Spec spec =
-      parse_spec(list, what, {"system", "lora", "lora-scale", "control", "control-scale"});
+  const Spec spec = parse_policy(list, what);
   const std::string_view name = spec.name.empty() ? fallback : std::string_view(spec.name);
   if (name.empty()) {
     throw Error(ErrorKind::usage,
