@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -16,6 +17,30 @@
 #include "transferq/eval/row.hpp"
 
 namespace tq {
+namespace {
+
+// Whether a line without its end is the beginning of a row of this run: with whole id and settings,
+// of these settings; shorter, of a row that one of the prompts would get.
+bool is_piece(std::string_view line, const std::string& settings, std::span<const Prompt> prompts) {
+  const std::string start = row_start("", settings);  // {"id":"","settings":"..."
+  const std::string_view before = std::string_view(start).substr(0, start.find(":\"") + 2);
+  const std::string_view behind = std::string_view(start).substr(before.size());
+  const auto meets = [](std::string_view a, std::string_view b) {
+    const std::size_t shared = std::min(a.size(), b.size());
+    return a.substr(0, shared) == b.substr(0, shared);
+  };
+  if (!meets(line, before)) return false;
+  std::size_t end = before.size();  // of the id
+  while (end < line.size() && line[end] != '"') end += line[end] == '\\' ? 2 : 1;
+  if (end < line.size() && line.size() - end >= behind.size()) {
+    return meets(line.substr(end), behind);
+  }
+  return std::any_of(prompts.begin(), prompts.end(), [&](const Prompt& prompt) {
+    return meets(line, row_start(prompt.id, settings));
+  });
+}
+
+}  // namespace
 
 ResultsFile::ResultsFile(std::filesystem::path path, const std::string& settings,
                          std::span<const Prompt> prompts)
@@ -79,10 +104,7 @@ void ResultsFile::load(const std::string& settings, std::span<const Prompt> prom
   }
   // A line without its end is the piece of a row that a crash left, or no file of ours at all.
   if (in.eof() && !line.empty()) {
-    constexpr std::string_view kStart = "{\"id\":\"";
-    const auto row = nlohmann::json::parse(line, nullptr, false);
-    const bool piece = line.compare(0, kStart.size(), kStart.substr(0, line.size())) == 0;
-    if (!piece || (!row.is_discarded() && text(row, "settings") != settings)) {
+    if (!is_piece(line, settings, prompts)) {
       throw Error(ErrorKind::input,
                   fmt::format("{} is no results file of `tq generate` under these "
                               "settings; nothing was changed; choose another --out",

@@ -15,6 +15,9 @@ struct RowInfo {
   std::string settings;  // fingerprint of all that can change a result
 };
 
+// What the line of every row begins with.
+std::string row_start(const std::string& id, const std::string& settings);
+
 // Whether a row, read back, answers this very prompt.
 bool answers(const nlohmann::json& row, const Prompt& prompt);
 
