@@ -9,23 +9,29 @@
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
+#include "transferq/core/text.hpp"
 #include "transferq/engine/llama/model.hpp"
 #include "transferq/reward/reward_list.hpp"
 
 namespace tq::app {
 namespace {
 
-// Binds an option to one of the two values of an enumeration.
+// Binds an option to one of the values of an enumeration.
 template <typename Enum>
 CLI::Option* add_choice(CLI::App& command, const std::string& flag, Enum& target,
                         const std::map<std::string, Enum>& names, const std::string& help) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : names) keys.push_back(key);
+  const CLI::Validator known = one_of(keys);
   return command.add_option(flag, target, help)
-      ->transform(CLI::CheckedTransformer(names))
-      ->option_text([&] {
-        std::vector<std::string> keys;
-        for (const auto& [key, value] : names) keys.push_back(key);
-        return fmt::format("{}", fmt::join(keys, "|"));
-      }());
+      ->transform(CLI::Validator(
+          [known, names](std::string& text) {
+            std::string wrong = known(text);
+            if (wrong.empty()) text = std::to_string(static_cast<int>(names.at(text)));
+            return wrong;
+          },
+          ""))
+      ->option_text(fmt::format("{}", fmt::join(keys, "|")));
 }
 
 // Whether a text is a whole number up to `most`; CLI11 alone takes -1 for a huge one.
@@ -53,6 +59,17 @@ std::string reward_help() {
 
 }  // namespace
 
+CLI::Validator one_of(std::vector<std::string> names) {
+  return CLI::Validator(
+      [names = std::move(names)](std::string& text) -> std::string {
+        if (std::find(names.begin(), names.end(), text) != names.end()) return "";
+        const std::string near = nearest_name(text, names);
+        return fmt::format("'{}' is not one of {}{}", text, fmt::join(names, ", "),
+                           near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near));
+      },
+      "");
+}
+
 const CLI::Validator& count() {
   // Products of three such counts still fit 64 bits.
   static const CLI::Validator check([](std::string& text) { return check_whole(text, 2'000'000); },
@@ -76,7 +93,8 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   command.add_option("--decoder", d.name, "How tokens are chosen")
       ->option_text(fmt::format("{} [greedy]", fmt::join(decoder_names(), "|")));
   command.add_option("--transfer", f.transfer, "How the baseline's roll-outs value a token")
-      ->option_text("direct");
+      ->option_text("direct")
+      ->check(one_of({"direct"}));
   add_choice<Proposal>(command, "--proposal", d.proposal,
                        {{"baseline", Proposal::baseline}, {"reference", Proposal::reference}},
                        "Whose distribution is re-weighted (default: baseline)");
@@ -111,7 +129,8 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
       .add_option("--format", f.format,
                   "chat: the model's chat template; raw: the text as it is, special tokens "
                   "parsed (official is always raw)")
-      ->option_text("chat|raw [chat]");
+      ->option_text("chat|raw [chat]")
+      ->check(one_of({"chat", "raw"}));
   command.add_option("--seed", f.seed, "Seed of all draws")
       ->option_text("N [0]")
       ->check(CLI::Validator([](std::string& text) { return check_whole(text, ~0ULL); }, ""));
@@ -123,23 +142,15 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   command.add_option("--context", f.context, "Cells of memory a session has, in tokens")
       ->option_text("N [as needed]")
       ->check(count());
-  command.add_option("--cache", f.cache, "Precision of the memory")->option_text("f16|f32 [f16]");
+  command.add_option("--cache", f.cache, "Precision of the memory")
+      ->option_text("f16|f32 [f16]")
+      ->check(one_of({"f16", "f32"}));
   command
       .add_option("--setup", f.setup, "Read these flags from a TOML file; the command line wins")
       ->option_text("FILE");
 }
 
 Run prepare(DecodingFlags& f, ModelStore& models) {
-  const auto one_of = [](const std::string& flag, const std::string& value,
-                         const std::vector<std::string>& allowed) {
-    if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("{} {} is not one of {}", flag, value, fmt::join(allowed, ", ")));
-    }
-  };
-  one_of("--format", f.format, {"chat", "raw"});
-  one_of("--cache", f.cache, {"f16", "f32"});
-  one_of("--transfer", f.transfer, {"direct"});
   if (f.max_tokens == 0) {
     throw Error(ErrorKind::usage, "--max-tokens 0 leaves no room for an answer; give 1 or more");
   }

@@ -98,7 +98,16 @@ class NamesTest(TinyTest):
                               ("--format", ("chat", "raw")), ("--cache", ("f16", "f32")),
                               ("--transfer", ("direct",))):
             with self.subTest(flag=flag):
-                self.assert_fails(self.generate("Hi", flag, "bogus"), 2, flag, "bogus", *allowed)
+                self.assert_fails(self.generate("Hi", flag, "bogus"), 2, flag, "'bogus'", *allowed)
+                for value in ("0", "1", ""):  # no names, though they stand for some inside
+                    self.assert_fails(self.generate("Hi", flag, value), 2, flag, f"'{value}'",
+                                      *allowed)
+                near = allowed[0][:-1] + "_"
+                self.assert_fails(self.generate("Hi", flag, near), 2, flag,
+                                  f"did you mean '{allowed[0]}'?", *allowed)
+        self.assert_fails(self.generate("Hi", "--proposal", "basline"), 2,
+                          "--proposal: 'basline' is not one of baseline, reference (did you mean "
+                          "'baseline'?)")
 
     def test_unknown_keys(self):
         reward = self.generate("Hi", "--decoder", "tq", "--reward", "length=5,modle=x")
