@@ -89,7 +89,10 @@ class NamesTest(TinyTest):
                               "tq --help")
 
     def test_a_second_prompt(self):
-        self.assert_fails(self.generate("Say", "hello"), 2, "'hello'", "tq generate --help")
+        for words in (("Say", "hello"), ("Describe", "a", "rainy", "day")):
+            self.assert_fails(self.generate(*words), 2, f"'{words[1]}'", "belongs in quotes",
+                              "tq generate --help")
+        self.assertNotIn("quotes", self.generate("Say", "--hello").err)
 
     def test_unknown_value_of_a_choice(self):
         for flag, allowed in (("--proposal", ("baseline", "reference")),

@@ -124,23 +124,26 @@ bool ResultsFile::finished(const std::string& id) const {
 
 void ResultsFile::append(const std::string& id, const std::string& row) {
   const std::lock_guard lock(mutex_);
+  const auto fail = [&](int reason) {
+    const bool whole = ::ftruncate(file_, static_cast<off_t>(size_)) == 0;
+    throw Error(ErrorKind::io,
+                fmt::format("can't write to {}: {}; its {} finished rows are {}, and the same "
+                            "command goes on from there",
+                            path_.string(), std::strerror(reason), ids_.size(),
+                            whole ? "safe" : "safe but for a broken last line"));
+  };
   const std::string line = row + "\n";
   std::size_t written = 0;
   while (written < line.size()) {
     const ssize_t n = ::write(file_, line.data() + written, line.size() - written);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const int reason = errno;
-      const bool whole = ::ftruncate(file_, static_cast<off_t>(size_)) == 0;
-      throw Error(ErrorKind::io,
-                  fmt::format("can't write to {}: {}; its {} finished rows are {}, and the same "
-                              "command goes on from there",
-                              path_.string(), std::strerror(reason), ids_.size(),
-                              whole ? "safe" : "safe but for a broken last line"));
-    }
+    if (n < 0) fail(errno);
     written += static_cast<std::size_t>(n);
   }
-  ::fdatasync(file_);
+  // Some file systems can't flush and say EINVAL; any other refusal is a row that may be lost.
+  while (::fdatasync(file_) != 0 && errno != EINVAL) {
+    if (errno != EINTR) fail(errno);
+  }
   size_ += line.size();
   ids_.insert(id);
 }
