@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "import_head.hpp"
 #include "terminal.hpp"
 #include "transferq/core/error.hpp"
 #include "transferq/engine/llama/head_file.hpp"
@@ -16,6 +17,7 @@ namespace {
 
 struct FitFlags {
   std::string from_json;
+  SafetensorsHead safetensors;
   std::string model = "smollm2";
   std::string out;
   std::string name;
@@ -23,10 +25,12 @@ struct FitFlags {
 };
 
 constexpr const char* kExamples =
-    "Example:\n"
+    "Examples:\n"
     "  tq fit --from-json head.json --model smollm2 --out head.gguf\n"
     "      where head.json is {\"weights\": [...], \"bias\": 0.5, \"feature\": \"last token, after "
-    "the final norm\"}\n";
+    "the final norm\"}\n"
+    "  tq fit --from-safetensors reward/model.safetensors --model reward.gguf --out head.gguf\n"
+    "      the last layer of a published reward model, whose other layers are in reward.gguf\n";
 
 nlohmann::json read_json(const std::string& path) {
   std::ifstream file(path);
@@ -62,7 +66,6 @@ HeadFile import_head(const FitFlags& f, const Model& model) {
                             "the model it was fitted on with --model",
                             f.from_json, head.weights.size(), model.name(), model.hidden_size()));
   }
-  head.name = f.name.empty() ? std::filesystem::path(f.out).stem().string() : f.name;
   head.base_name = model.name();
   head.base_identity = model.identity();
   head.text = f.text;
@@ -76,23 +79,42 @@ void add_fit(CLI::App& app) {
   auto flags = std::make_shared<FitFlags>();
   CLI::App* command = app.add_subcommand("fit", "Make a reward head: import one from JSON");
   command->add_option("--from-json", flags->from_json, "Weights and bias fitted elsewhere")
-      ->option_text("FILE.json")
-      ->required();
+      ->option_text("FILE.json");
+  command
+      ->add_option("--from-safetensors", flags->safetensors.file,
+                   "A published sequence-classification model, whose last layer becomes the head; "
+                   "--model is its other layers, converted to GGUF")
+      ->option_text("FILE.safetensors");
+  command
+      ->add_option("--label", flags->safetensors.label,
+                   "Which of its labels to reward: a number from 0, or a name of the config.json "
+                   "beside it")
+      ->option_text("N|NAME [the only one]");
+  command->add_option("--tensor", flags->safetensors.tensor, "The last layer's weights in it")
+      ->option_text("NAME [score.weight]");
   command
       ->add_option("--model", flags->model,
                    "The model whose hidden state it reads: a name or a GGUF file. The head works "
                    "with this file alone, not with another quantisation of it")
       ->option_text("MODEL [smollm2]");
-  command->add_option("--out", flags->out, "The head")->option_text("FILE.gguf")->required();
+  command->add_option("--out", flags->out, "The head")->option_text("FILE.gguf");
   command->add_option("--name", flags->name, "What it rewards")->option_text("NAME [from --out]");
   command->add_option("--text", flags->text, "What it reads")
       ->option_text("conversation|response [conversation]")
       ->check(CLI::IsMember({"conversation", "response"}));
   command->footer(kExamples);
   command->callback([flags] {
+    if (flags->from_json.empty() == flags->safetensors.file.empty()) {
+      throw Error(ErrorKind::usage, "give one of --from-json FILE and --from-safetensors FILE");
+    }
+    if (flags->out.empty()) throw Error(ErrorKind::usage, "--out FILE.gguf is missing: the head");
     ModelStore models;
     const auto model = models.model(flags->model);
-    write_head(flags->out, import_head(*flags, *model));
+    HeadFile head = flags->from_json.empty() ? import_safetensors(flags->safetensors, *model)
+                                             : import_head(*flags, *model);
+    head.name =
+        flags->name.empty() ? std::filesystem::path(flags->out).stem().string() : flags->name;
+    write_head(flags->out, head);
     print(fmt::format("wrote {}, a head for {}\n", flags->out, model->name()));
   });
 }
