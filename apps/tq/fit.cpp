@@ -29,8 +29,8 @@ constexpr const char* kExamples =
     "  tq fit --from-json head.json --model smollm2 --out head.gguf\n"
     "      where head.json is {\"weights\": [...], \"bias\": 0.5, \"feature\": \"last token, after "
     "the final norm\"}\n"
-    "  tq fit --from-safetensors reward/model.safetensors --model reward.gguf --out head.gguf\n"
-    "      the last layer of a published reward model, whose other layers are in reward.gguf\n";
+    "  tq fit --from-safetensors model.safetensors --model smollm2 --label 1 --out head.gguf\n"
+    "      the last layer of a published reward model; --model is its other layers as GGUF\n";
 
 nlohmann::json read_json(const std::string& path) {
   std::ifstream file(path);

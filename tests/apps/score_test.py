@@ -127,7 +127,8 @@ class ScoreTest(TinyTest):
                           "line 2", "JSON")
         self.assert_fails(self.tq("score", "x.jsonl", "--model", self.model), 2, "--reward")
         self.assert_fails(self.tq("score"), 2, "file")
-        self.assert_fails(self.score("-", "--cache", "f8", stdin="{}"), 2, "--cache f8")
+        self.assert_fails(self.tq("score", "-", "--reward", "length=3", "--cache", "f8"), 2,
+                          "--cache f8")
         self.assert_fails(self.score("-", stdin='{"response":"r"}', reward="lenght=3"), 2,
                           "did you mean 'length'")
 
