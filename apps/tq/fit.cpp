@@ -1,122 +1,156 @@
-// tq fit: makes a reward head. So far it imports one that was fitted elsewhere.
-#include <fmt/format.h>
+// tq fit: makes a reward head, from data or from weights that were fitted elsewhere.
+#include "fit.hpp"
 
-#include <fstream>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "commands.hpp"
-#include "import_head.hpp"
-#include "terminal.hpp"
+#include "flags.hpp"
 #include "transferq/core/error.hpp"
-#include "transferq/engine/llama/head_file.hpp"
-#include "transferq/policy/model_store.hpp"
 
 namespace tq::app {
 namespace {
 
-struct FitFlags {
-  std::string from_json;
-  SafetensorsHead safetensors;
-  std::string model = "smollm2";
-  std::string out;
-  std::string name;
-  std::string text = "conversation";
-};
-
 constexpr const char* kExamples =
     "Examples:\n"
+    "  tq fit --data pairs.jsonl --model smollm2 --out kind.gguf\n"
+    "      where a line is {\"prompt\": \"...\", \"chosen\": \"...\", \"rejected\": \"...\"}, as "
+    "UltraFeedback has them, or {\"chosen\", \"rejected\"} of whole dialogues, as in HH-RLHF\n"
+    "  tq fit --data sst2.train --test sst2.dev --out sentiment.gguf --limit 2000\n"
+    "      where a line is `1 a good film` or `0 a bad one`\n"
     "  tq fit --from-json head.json --model smollm2 --out head.gguf\n"
     "      where head.json is {\"weights\": [...], \"bias\": 0.5, \"feature\": \"last token, after "
     "the final norm\"}\n"
     "  tq fit --from-safetensors model.safetensors --model smollm2 --label 1 --out head.gguf\n"
-    "      the last layer of a published reward model; --model is its other layers as GGUF\n";
+    "      the last layer of a published reward model; --model is its other layers as GGUF\n"
+    "Use it: tq generate \"Hi\" --decoder tq --reward head=kind.gguf\n";
 
-nlohmann::json read_json(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw Error(ErrorKind::io, fmt::format("can't read {}; check the path", path));
-  try {
-    return nlohmann::json::parse(file);
-  } catch (const nlohmann::json::parse_error& e) {
-    throw Error(ErrorKind::input, fmt::format("{} is not valid JSON at byte {}", path, e.byte));
-  }
+void add_choice(CLI::App& command, const std::string& flag, std::string& target,
+                const std::string& help, const std::vector<std::string>& names,
+                const std::string& fallback) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : "|") + name;
+  command.add_option(flag, target, help)
+      ->option_text(fmt::format("{} [{}]", text, fallback))
+      ->check(CLI::IsMember(names));
 }
 
-HeadFile import_head(const FitFlags& f, const Model& model) {
-  const nlohmann::json json = read_json(f.from_json);
-  HeadFile head;
-  try {
-    head.weights = json.at("weights").get<std::vector<float>>();
-    head.bias = json.value("bias", 0.0);
-    const std::string feature = json.value("feature", "last token, after the final norm");
-    if (feature.rfind("last token", 0) != 0) {
-      throw Error(ErrorKind::input, fmt::format("{}: the feature '{}' is not known; heads read the "
-                                                "last token, after the final norm",
-                                                f.from_json, feature));
-    }
-    head.provenance = fmt::format("imported; trained on {}", json.value("trained_on", "unknown"));
-  } catch (const nlohmann::json::exception&) {
-    throw Error(ErrorKind::input, fmt::format("{} is no head; it needs \"weights\": [numbers] and "
-                                              "may have \"bias\", \"feature\" and \"trained_on\"",
-                                              f.from_json));
+void add_source_flags(CLI::App& command, FitFlags& f) {
+  command
+      .add_option("--data", f.data,
+                  "Pairs or labelled texts, gzip-compressed or not: JSONL, a JSON array, HH-RLHF "
+                  "dialogues, or LABEL TEXT lines")
+      ->option_text("FILE[,FILE...]");
+  add_choice(command, "--data-format", f.data_format, "How the data is written",
+             {"auto", "jsonl", "hh", "labelled"}, "auto");
+  command.add_option("--test", f.test, "Measure on this data instead of a part that is held out")
+      ->option_text("FILE[,FILE...]");
+  command.add_option("--from-json", f.from_json, "Import weights and bias fitted elsewhere")
+      ->option_text("FILE.json");
+  command
+      .add_option("--from-safetensors", f.safetensors.file,
+                  "Import the last layer of a published sequence-classification model; --model is "
+                  "its other layers, converted to GGUF")
+      ->option_text("FILE.safetensors");
+  command
+      .add_option("--label", f.safetensors.label,
+                  "Which of its labels to reward: a number from 0, or a name of the config.json "
+                  "beside it")
+      ->option_text("N|NAME [the only one]");
+  command.add_option("--tensor", f.safetensors.tensor, "The last layer's weights in it")
+      ->option_text("NAME [score.weight]");
+  command
+      .add_option("--model", f.model,
+                  "The model whose hidden state it reads: a name or a GGUF file. The head works "
+                  "with this file alone, not with another quantisation of it")
+      ->option_text("MODEL [smollm2]");
+  command.add_option("--out", f.out, "The head")->option_text("FILE.gguf");
+  command.add_option("--name", f.name, "What it rewards")->option_text("NAME [from --out]");
+}
+
+void add_reading_flags(CLI::App& command, FitFlags& f) {
+  add_choice(command, "--format", f.format,
+             "chat: prompts in the model's chat template; raw: the text as it is", {"chat", "raw"},
+             "chat");
+  add_choice(command, "--text", f.text, "What the head reads", {"conversation", "response"},
+             "conversation where there are prompts");
+  add_choice(command, "--pooling", f.pooling,
+             "The last token's hidden state, or the mean over the response; auto: what validates "
+             "better",
+             {"auto", "last", "mean"}, "auto");
+  command.add_option("--limit", f.limit, "Fit on a sample of this many examples")
+      ->option_text("N [all]")
+      ->check(count());
+  command.add_option("--max-tokens", f.max_tokens, "Longer texts are cut at the end")
+      ->option_text("N [2048, at most the model's context]")
+      ->check(count());
+  command.add_option("--threads", f.threads, "Threads, at most one a core")
+      ->option_text("N [all cores]")
+      ->check(count());
+  command.add_option("--gpu-layers", f.gpu_layers, "Layers on a GPU, where the engine has one")
+      ->option_text("N [all]");
+  add_choice(command, "--cache", f.cache, "Precision of the memory", {"f16", "f32"}, "f16");
+}
+
+void add_fitting_flags(CLI::App& command, FitFlags& f) {
+  add_choice(command, "--loss", f.loss,
+             "pairwise: Bradley-Terry; logistic: label 1 against 0; auto: as the data is",
+             {"auto", "pairwise", "logistic"}, "auto");
+  command.add_option("--l2", f.l2, "Strength of the penalty on weights; auto: cross-validation")
+      ->option_text("auto|NUMBER [auto]");
+  command.add_option("--folds", f.folds, "Folds of cross-validation")
+      ->option_text("N [5]")
+      ->check(count());
+  command.add_option("--holdout", f.holdout, "Share of the data that is held out for measuring")
+      ->option_text("NUMBER [0.2]")
+      ->check(CLI::Range(0.001, 0.9));
+  command.add_option("--seed", f.seed, "Seed of sample, hold-out and folds")
+      ->option_text("N [0]")
+      ->check(seed_check());
+  command.add_flag("--json", f.json, "Print the report as a row of JSON");
+}
+
+void run_fit(const CLI::App& command, const FitFlags& f) {
+  const int sources = !f.data.empty() + !f.from_json.empty() + !f.safetensors.file.empty();
+  if (sources != 1) {
+    throw Error(ErrorKind::usage,
+                "give --data FILE to fit a head, or --from-json FILE or --from-safetensors FILE to "
+                "import one");
   }
-  if (head.weights.size() != model.hidden_size()) {
-    throw Error(ErrorKind::model,
-                fmt::format("{} has {} weights, but {} has {} hidden values; name "
-                            "the model it was fitted on with --model",
-                            f.from_json, head.weights.size(), model.name(), model.hidden_size()));
+  if (f.out.empty()) throw Error(ErrorKind::usage, "--out FILE.gguf is missing: the head");
+  if (!f.test.empty() && command.count("--holdout") > 0) {
+    throw Error(ErrorKind::usage, "give either --test or --holdout, not both");
   }
-  head.base_name = model.name();
-  head.base_identity = model.identity();
-  head.text = f.text;
-  head.pooling = "last";
-  return head;
+  if (f.max_tokens == 0) throw Error(ErrorKind::usage, "--max-tokens 0 leaves no text; give more");
+  f.data.empty() ? import_head(f) : fit_on_data(f);
 }
 
 }  // namespace
 
+std::string head_name(const FitFlags& f) {
+  return f.name.empty() ? std::filesystem::path(f.out).stem().string() : f.name;
+}
+
+void check_out(const FitFlags& f) {
+  const std::filesystem::path folder = std::filesystem::absolute(f.out).parent_path();
+  if (std::filesystem::is_directory(f.out) || ::access(folder.c_str(), W_OK | X_OK) != 0) {
+    throw Error(ErrorKind::io,
+                fmt::format("can't write {}: check the folder and the space left", f.out));
+  }
+}
+
 void add_fit(CLI::App& app) {
   auto flags = std::make_shared<FitFlags>();
-  CLI::App* command = app.add_subcommand("fit", "Make a reward head: import one from JSON");
-  command->add_option("--from-json", flags->from_json, "Weights and bias fitted elsewhere")
-      ->option_text("FILE.json");
-  command
-      ->add_option("--from-safetensors", flags->safetensors.file,
-                   "A published sequence-classification model, whose last layer becomes the head; "
-                   "--model is its other layers, converted to GGUF")
-      ->option_text("FILE.safetensors");
-  command
-      ->add_option("--label", flags->safetensors.label,
-                   "Which of its labels to reward: a number from 0, or a name of the config.json "
-                   "beside it")
-      ->option_text("N|NAME [the only one]");
-  command->add_option("--tensor", flags->safetensors.tensor, "The last layer's weights in it")
-      ->option_text("NAME [score.weight]");
-  command
-      ->add_option("--model", flags->model,
-                   "The model whose hidden state it reads: a name or a GGUF file. The head works "
-                   "with this file alone, not with another quantisation of it")
-      ->option_text("MODEL [smollm2]");
-  command->add_option("--out", flags->out, "The head")->option_text("FILE.gguf");
-  command->add_option("--name", flags->name, "What it rewards")->option_text("NAME [from --out]");
-  command->add_option("--text", flags->text, "What it reads")
-      ->option_text("conversation|response [conversation]")
-      ->check(CLI::IsMember({"conversation", "response"}));
+  CLI::App* command =
+      app.add_subcommand("fit", "Make a reward head from pairs or labelled texts, or import one");
+  add_source_flags(*command, *flags);
+  add_reading_flags(*command, *flags);
+  add_fitting_flags(*command, *flags);
   command->footer(kExamples);
-  command->callback([flags] {
-    if (flags->from_json.empty() == flags->safetensors.file.empty()) {
-      throw Error(ErrorKind::usage, "give one of --from-json FILE and --from-safetensors FILE");
-    }
-    if (flags->out.empty()) throw Error(ErrorKind::usage, "--out FILE.gguf is missing: the head");
-    ModelStore models;
-    const auto model = models.model(flags->model);
-    HeadFile head = flags->from_json.empty() ? import_safetensors(flags->safetensors, *model)
-                                             : import_head(*flags, *model);
-    head.name =
-        flags->name.empty() ? std::filesystem::path(flags->out).stem().string() : flags->name;
-    write_head(flags->out, head);
-    print(fmt::format("wrote {}, a head for {}\n", flags->out, model->name()));
-  });
+  command->callback([command, flags] { run_fit(*command, *flags); });
 }
 
 }  // namespace tq::app

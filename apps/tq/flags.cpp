@@ -103,6 +103,11 @@ Format format_of(const SessionFlags& f) {
   return f.format == "raw" ? Format::raw : Format::chat;
 }
 
+const CLI::Validator& seed_check() {
+  static const CLI::Validator check([](std::string& text) { return check_whole(text, ~0ULL); }, "");
+  return check;
+}
+
 void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   DecoderOptions& d = f.decoder;
   command
@@ -152,7 +157,7 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
       ->check(count());
   command.add_option("--seed", f.seed, "Seed of all draws")
       ->option_text("N [0]")
-      ->check(CLI::Validator([](std::string& text) { return check_whole(text, ~0ULL); }, ""));
+      ->check(seed_check());
   add_session_flags(command, f);
 }
 

@@ -33,6 +33,8 @@ struct DecodingFlags : SessionFlags {
 
 // Accepts whole numbers, 0 or more.
 const CLI::Validator& count();
+// The same up to 64 bits.
+const CLI::Validator& seed_check();
 
 // The help of --reward.
 std::string reward_help();

@@ -62,6 +62,40 @@ TEST_F(HeadFileTest, ReadsWhatWasWritten) {
   }
 }
 
+TEST_F(HeadFileTest, ReadsHowItWasMade) {
+  HeadFile head = some();
+  head.calibration = Calibration{-1.5, 2.25, -7.5, 3.5};
+  head.training = HeadTraining{"raw", "pairwise", "0123abcd", "0.1.0", 1e-3, ~0ULL - 1,
+                               1600,  400,        0.675,      0.627,   0.719};
+  write_head(path_, head);
+  const HeadFile back = read_head(path_);
+  ASSERT_TRUE(back.calibration);
+  EXPECT_EQ(back.calibration->low, -7.5);
+  EXPECT_EQ(back.calibration->high, 3.5);
+  ASSERT_TRUE(back.training);
+  EXPECT_EQ(back.training->format, "raw");
+  EXPECT_EQ(back.training->loss, "pairwise");
+  EXPECT_EQ(back.training->data, "0123abcd");
+  EXPECT_EQ(back.training->program, "0.1.0");
+  EXPECT_EQ(back.training->l2, 1e-3);
+  EXPECT_EQ(back.training->seed, ~0ULL - 1);
+  EXPECT_EQ(back.training->fitted, 1600u);
+  EXPECT_EQ(back.training->held_out, 400u);
+  EXPECT_EQ(back.training->accuracy, 0.675);
+  EXPECT_EQ(back.training->accuracy_low, 0.627);
+  EXPECT_EQ(back.training->accuracy_high, 0.719);
+}
+
+TEST_F(HeadFileTest, AHeadWithoutThatIsReadAsWell) {
+  write_head(path_, some());
+  EXPECT_FALSE(read_head(path_).training);
+  HeadFile head = some();
+  head.calibration = Calibration{1, 2};
+  write_head(path_, head);
+  EXPECT_FALSE(read_head(path_).calibration->low);
+  EXPECT_FALSE(read_head(path_).calibration->high);
+}
+
 TEST_F(HeadFileTest, MissingFilesAreErrors) {
   expect_refused({path_.string()});
   expect_error(ErrorKind::io, {"no/such"}, [&] { write_head(folder_ / "no/such", some()); });

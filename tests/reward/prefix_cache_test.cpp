@@ -154,6 +154,12 @@ TEST_F(PrefixCacheTest, TinyModelStatesEqualThoseEvaluatedFromNothing) {
 // What a reading is, evaluated from nothing, a token at a time.
 std::vector<double> from_nothing(const Model& model, const PrefixCacheOptions& options,
                                  const Tokens& tokens) {
+  if (options.reading == Reading::both) {
+    auto out = from_nothing(model, {Reading::last, 0, {}, false}, tokens);
+    const auto mean = from_nothing(model, {Reading::mean, options.from, {}, false}, tokens);
+    out.insert(out.end(), mean.begin(), mean.end());
+    return out;
+  }
   const Output end = evaluate(model, tokens);
   if (options.reading == Reading::last) return {end.hidden.begin(), end.hidden.end()};
   if (options.reading == Reading::next) {
@@ -184,8 +190,9 @@ TEST(PrefixCacheReadings, EqualEvaluationFromNothing) {
   const std::vector<PrefixCacheOptions> readings{
       {Reading::last, 0, {}, false},       {Reading::next, 0, {0, 3}, true},
       {Reading::mean, 1, {}, false},       {Reading::mean, 0, {}, true},
+      {Reading::both, 2, {}, false},       {Reading::both, 0, {}, true},
       {Reading::likelihood, 2, {}, false}, {Reading::likelihood, 0, {}, true}};
-  for (std::uint32_t run = 0; run < 60; ++run) {
+  for (std::uint32_t run = 0; run < 80; ++run) {
     const Model& model = *models[run % 2];
     const PrefixCacheOptions& options = readings[run / 2 % readings.size()];
     SCOPED_TRACE(::testing::Message() << "run " << run);

@@ -14,8 +14,8 @@ FeatureReader::FeatureReader(const Policy& base, SessionPool& sessions, const Pr
 }
 
 bool FeatureReader::reads(const Stream& stream) const {
-  return options_.conversation && !options_.mean && share_session(stream.policy(), base_) &&
-         stream.prompt() == prompt_;
+  return options_.conversation && !options_.mean && !options_.both &&
+         share_session(stream.policy(), base_) && stream.prompt() == prompt_;
 }
 
 std::vector<Token> FeatureReader::sequence(const Draft& draft) const {
@@ -45,7 +45,7 @@ std::vector<std::vector<float>> FeatureReader::read(std::span<const Draft> draft
   for (std::size_t i = 0; i < drafts.size(); ++i) {
     features[i] = drafts[i].hidden;
     if (!features[i].empty()) continue;
-    features[i].assign(base_.model().hidden_size(), 0.0F);
+    features[i].assign(base_.model().hidden_size() * (options_.both ? 2 : 1), 0.0F);
     std::vector<Token> tokens = sequence(drafts[i]);
     if (tokens.empty()) continue;
     sequences.push_back(std::move(tokens));
@@ -54,7 +54,7 @@ std::vector<std::vector<float>> FeatureReader::read(std::span<const Draft> draft
   if (sequences.empty()) return features;
   if (!cache_) {
     PrefixCacheOptions options;
-    options.reading = options_.mean ? Reading::mean : Reading::last;
+    options.reading = options_.both ? Reading::both : options_.mean ? Reading::mean : Reading::last;
     options.from = std::max<std::size_t>(prompt_.size(), 1) - 1;
     options.keep_only_trunk = sessions_.shared(base_);
     cache_.emplace(sessions_.get(base_), options);

@@ -25,6 +25,9 @@ struct FeatureOptions {
   // Drafts' tokens are of this model's vocabulary: read them instead of the text, which might be
   // tokenised otherwise.
   bool policy_tokens = false;
+  // Both, the last token's state and then the mean, [2 x hidden size], from one evaluation. Drafts
+  // must not bring a hidden state.
+  bool both = false;
 };
 
 class FeatureReader {
@@ -36,7 +39,8 @@ class FeatureReader {
 
   // Whether a hidden state of this policy is the feature of a response it holds.
   bool reads(const Stream& stream) const;
-  // One feature a draft, [hidden size]; a draft that brings a hidden state gives that.
+  // One feature a draft, [hidden size] (twice that for both); a draft that brings a hidden state
+  // gives that.
   std::vector<std::vector<float>> read(std::span<const Draft> drafts);
   std::vector<ModelCost> costs() const;
 

@@ -19,6 +19,7 @@ Want want_of(Reading reading) {
     case Reading::last:
       return Want::hidden;
     case Reading::mean:
+    case Reading::both:
       return Want::states;
     case Reading::likelihood:
       return Want::likelihood;
@@ -38,7 +39,8 @@ struct PrefixCache::Growth {
 PrefixCache::PrefixCache(Session& session, PrefixCacheOptions options)
     : session_(&session), options_(std::move(options)), want_(want_of(options_.reading)) {
   const bool likelihood = options_.reading == Reading::likelihood;
-  stride_ = options_.reading == Reading::mean ? session.model().hidden_size() : likelihood ? 1 : 0;
+  if (want_ == Want::states) stride_ = session.model().hidden_size();
+  if (likelihood) stride_ = 1;
   // Nothing comes before the first token, so it has no likelihood.
   trace_from_ = likelihood ? std::max<std::size_t>(options_.from, 1) : options_.from;
 }
@@ -98,9 +100,13 @@ std::vector<double> PrefixCache::result(const Held& held) const {
   if (stride_ == 0) return held.end;
   std::vector<double> sum(stride_, 0.0);
   for (std::size_t i = 0; i < held.trace.size(); ++i) sum[i % stride_] += held.trace[i];
-  if (options_.reading == Reading::mean) {
+  if (want_ == Want::states) {
     const auto count = static_cast<double>(std::max<std::size_t>(held.trace.size() / stride_, 1));
     for (double& x : sum) x /= count;
+  }
+  if (options_.reading == Reading::both && held.trace.size() >= stride_) {
+    sum.insert(sum.begin(), held.trace.end() - static_cast<std::ptrdiff_t>(stride_),
+               held.trace.end());
   }
   return sum;
 }
@@ -170,6 +176,7 @@ void PrefixCache::extend_trunk(std::span<const Token> prefix, std::size_t kept) 
 
 std::size_t PrefixCache::wave_size(Range sequences, std::size_t shared) const {
   const Capacity capacity = session_->capacity();
+  if (want_ == Want::likelihood && shared > 0) --shared;  // the token before is evaluated again
   std::size_t cells = capacity.free_cells;
   std::size_t count = 0;
   while (count < sequences.size() && count < capacity.free_branches &&

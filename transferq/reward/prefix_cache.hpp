@@ -15,13 +15,14 @@ namespace tq {
 enum class Reading {
   last,        // the hidden state after its last token, [hidden size]
   mean,        // the mean of the hidden states after its tokens from `from` on, [hidden size]
+  both,        // `last`, then `mean`, from one evaluation, [2 x hidden size]
   likelihood,  // ln P(its tokens from `from` on | all before each), [1]
   next,        // ln P(token | sequence) of each of `watch`, [watch]
 };
 
 struct PrefixCacheOptions {
   Reading reading = Reading::last;
-  std::size_t from = 0;          // for mean and likelihood
+  std::size_t from = 0;          // for mean, both and likelihood
   std::vector<Token> watch;      // for next
   bool keep_only_trunk = false;  // for a session that others need, too: hold little between calls
 };
@@ -41,8 +42,9 @@ class PrefixCache {
   struct Held {
     Branch branch;
     std::vector<Token> tokens;
-    std::vector<double> end;    // last, next: what was read after the last token; may be empty
-    std::vector<double> trace;  // mean, likelihood: what was read of each token from trace_from_ on
+    std::vector<double> end;  // last, next: what was read after the last token; may be empty
+    std::vector<double>
+        trace;  // mean, both, likelihood: what was read of each token from trace_from_ on
   };
   struct Growth;  // a sequence on its way from what is held of it to all of it
   using Range = std::span<const std::vector<Token>>;
@@ -59,7 +61,7 @@ class PrefixCache {
   Session* session_;
   PrefixCacheOptions options_;
   Want want_;               // of a sequence's feed
-  std::size_t stride_;      // numbers a token of a trace; 0 for last and next
+  std::size_t stride_ = 0;  // numbers a token of a trace; 0 for last and next
   std::size_t trace_from_;  // the first token that has some
   Held trunk_;              // what all sequences of the last call shared
   std::vector<Held> held_;  // the sequences of the last wave

@@ -46,6 +46,12 @@ std::optional<double> GgufFile::number(const char* key) const {
   }
 }
 
+std::optional<std::uint64_t> GgufFile::whole(const char* key) const {
+  const auto id = gguf_find_key(gguf_.get(), key);
+  if (id < 0 || gguf_get_kv_type(gguf_.get(), id) != GGUF_TYPE_UINT64) return std::nullopt;
+  return gguf_get_val_u64(gguf_.get(), id);
+}
+
 std::optional<std::vector<float>> GgufFile::values(const char* tensor) const {
   const ggml_tensor* t = ggml_ == nullptr ? nullptr : ggml_get_tensor(ggml_.get(), tensor);
   if (t == nullptr || t->type != GGML_TYPE_F32) return std::nullopt;

@@ -4,6 +4,7 @@
 #include <ggml.h>
 #include <gguf.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@ class GgufFile {
 
   std::optional<std::string> text(const char* key) const;
   std::optional<double> number(const char* key) const;
+  std::optional<std::uint64_t> whole(const char* key) const;  // an unsigned 64-bit number
   // The values of an F32 tensor; nothing when it is absent or of another type.
   std::optional<std::vector<float>> values(const char* tensor) const;
 

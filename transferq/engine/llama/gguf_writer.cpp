@@ -24,6 +24,10 @@ void GgufWriter::set(const char* key, int value) {
   gguf_set_val_u32(gguf_.get(), key, static_cast<std::uint32_t>(value));
 }
 void GgufWriter::set(const char* key, float value) { gguf_set_val_f32(gguf_.get(), key, value); }
+void GgufWriter::set(const char* key, double value) { gguf_set_val_f64(gguf_.get(), key, value); }
+void GgufWriter::set(const char* key, std::uint64_t value) {
+  gguf_set_val_u64(gguf_.get(), key, value);
+}
 void GgufWriter::set(const char* key, bool value) { gguf_set_val_bool(gguf_.get(), key, value); }
 void GgufWriter::set(const char* key, const std::vector<std::string>& values) {
   std::vector<const char*> pointers;

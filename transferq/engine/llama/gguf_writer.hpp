@@ -22,6 +22,8 @@ class GgufWriter {
   void set(const char* key, const char* value);
   void set(const char* key, int value);  // as an unsigned 32-bit number
   void set(const char* key, float value);
+  void set(const char* key, double value);
+  void set(const char* key, std::uint64_t value);
   void set(const char* key, bool value);
   void set(const char* key, const std::vector<std::string>& values);
   void set(const char* key, const std::vector<std::int32_t>& values);

@@ -25,6 +25,40 @@ constexpr std::array<std::pair<const char*, std::string HeadFile::*>, 6> kTexts{
     {"transferq.head.provenance", &HeadFile::provenance},
 }};
 
+// What is known of the training, likewise.
+constexpr std::array<std::pair<const char*, std::string HeadTraining::*>, 4> kTrainingTexts{{
+    {"transferq.head.training.format", &HeadTraining::format},
+    {"transferq.head.training.loss", &HeadTraining::loss},
+    {"transferq.head.training.data", &HeadTraining::data},
+    {"transferq.head.training.program", &HeadTraining::program},
+}};
+constexpr std::array<std::pair<const char*, std::uint64_t HeadTraining::*>, 3> kTrainingCounts{{
+    {"transferq.head.training.seed", &HeadTraining::seed},
+    {"transferq.head.training.fitted", &HeadTraining::fitted},
+    {"transferq.head.training.held_out", &HeadTraining::held_out},
+}};
+constexpr std::array<std::pair<const char*, double HeadTraining::*>, 4> kTrainingNumbers{{
+    {"transferq.head.training.l2", &HeadTraining::l2},
+    {"transferq.head.training.accuracy", &HeadTraining::accuracy},
+    {"transferq.head.training.accuracy.low", &HeadTraining::accuracy_low},
+    {"transferq.head.training.accuracy.high", &HeadTraining::accuracy_high},
+}};
+
+// The training where all of it is there.
+std::optional<HeadTraining> read_training(const llama::GgufFile& file) {
+  HeadTraining training;
+  const auto read = [](auto& to, const auto& value) {
+    if (value) to = *value;
+    return value.has_value();
+  };
+  bool all = true;
+  for (const auto& [key, field] : kTrainingTexts) all &= read(training.*field, file.text(key));
+  for (const auto& [key, field] : kTrainingCounts) all &= read(training.*field, file.whole(key));
+  for (const auto& [key, field] : kTrainingNumbers) all &= read(training.*field, file.number(key));
+  if (!all) return std::nullopt;
+  return training;
+}
+
 }  // namespace
 
 HeadFile read_head(const std::filesystem::path& path) {
@@ -49,7 +83,11 @@ HeadFile read_head(const std::filesystem::path& path) {
   head.bias = *bias;
   const auto mean = file.number("transferq.head.calibration.mean");
   const auto spread = file.number("transferq.head.calibration.spread");
-  if (mean && spread) head.calibration = Calibration{*mean, *spread};
+  if (mean && spread) {
+    head.calibration = Calibration{*mean, *spread, file.number("transferq.head.calibration.low"),
+                                   file.number("transferq.head.calibration.high")};
+  }
+  head.training = read_training(file);
   return head;
 }
 
@@ -62,6 +100,15 @@ void write_head(const std::filesystem::path& path, const HeadFile& head) {
   if (head.calibration) {
     file.set("transferq.head.calibration.mean", static_cast<float>(head.calibration->mean));
     file.set("transferq.head.calibration.spread", static_cast<float>(head.calibration->spread));
+    const auto& [mean, spread, low, high] = *head.calibration;
+    if (low) file.set("transferq.head.calibration.low", static_cast<float>(*low));
+    if (high) file.set("transferq.head.calibration.high", static_cast<float>(*high));
+  }
+  if (head.training) {
+    const HeadTraining& training = *head.training;
+    for (const auto& [key, field] : kTrainingTexts) file.set(key, (training.*field).c_str());
+    for (const auto& [key, field] : kTrainingCounts) file.set(key, training.*field);
+    for (const auto& [key, field] : kTrainingNumbers) file.set(key, training.*field);
   }
   file.add("head.weight", static_cast<int>(head.weights.size()), 0,
            [&](int, int column) { return head.weights[static_cast<std::size_t>(column)]; });

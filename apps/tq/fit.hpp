@@ -1,0 +1,45 @@
+// tq fit in its parts: the flags, the import of a head fitted elsewhere, a fit on data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "import_head.hpp"
+
+namespace tq::app {
+
+struct FitFlags {
+  std::string from_json;
+  SafetensorsHead safetensors;
+  std::string data;  // files, separated by commas
+  std::string data_format = "auto";
+  std::string test;
+  std::string model = "smollm2";
+  std::string out;
+  std::string name;
+  std::string format = "chat";
+  std::string text;  // "": the conversation where there are prompts
+  std::string pooling = "auto";
+  std::string loss = "auto";
+  std::string l2 = "auto";
+  std::string cache = "f16";
+  double holdout = 0.2;
+  std::size_t limit = 0;
+  std::size_t max_tokens = 2048;
+  std::size_t folds = 5;
+  std::uint64_t seed = 0;
+  int threads = 0;
+  int gpu_layers = -1;
+  bool json = false;
+};
+
+// The name of the head: the flag's, or the file's.
+std::string head_name(const FitFlags& flags);
+
+// Throws Error, before anything costly is done, where --out can't be written.
+void check_out(const FitFlags& flags);
+
+void import_head(const FitFlags& flags);
+void fit_on_data(const FitFlags& flags);
+
+}  // namespace tq::app
