@@ -24,6 +24,8 @@ constexpr const char* kExamples =
     "  tq fit --from-json head.json --model smollm2 --out head.gguf\n"
     "      where head.json is {\"weights\": [...], \"bias\": 0.5, \"feature\": \"last token, after "
     "the final norm\"}\n"
+    "  tq fit --from-safetensors model.safetensors --model smollm2 --label 1 --out head.gguf\n"
+    "      the last layer of a published reward model; --model is its other layers as GGUF\n"
     "Use it: tq generate \"Hi\" --decoder tq --reward head=kind.gguf\n";
 
 void add_choice(CLI::App& command, const std::string& flag, std::string& target,
@@ -48,6 +50,18 @@ void add_source_flags(CLI::App& command, FitFlags& f) {
       ->option_text("FILE[,FILE...]");
   command.add_option("--from-json", f.from_json, "Import weights and bias fitted elsewhere")
       ->option_text("FILE.json");
+  command
+      .add_option("--from-safetensors", f.safetensors.file,
+                  "Import the last layer of a published sequence-classification model; --model is "
+                  "its other layers, converted to GGUF")
+      ->option_text("FILE.safetensors");
+  command
+      .add_option("--label", f.safetensors.label,
+                  "Which of its labels to reward: a number from 0, or a name of the config.json "
+                  "beside it")
+      ->option_text("N|NAME [the only one]");
+  command.add_option("--tensor", f.safetensors.tensor, "The last layer's weights in it")
+      ->option_text("NAME [score.weight]");
   command
       .add_option("--model", f.model,
                   "The model whose hidden state it reads: a name or a GGUF file. The head works "
@@ -100,17 +114,18 @@ void add_fitting_flags(CLI::App& command, FitFlags& f) {
 }
 
 void run_fit(const CLI::App& command, const FitFlags& f) {
-  if (f.data.empty() == f.from_json.empty()) {
+  const int sources = !f.data.empty() + !f.from_json.empty() + !f.safetensors.file.empty();
+  if (sources != 1) {
     throw Error(ErrorKind::usage,
-                "give --data FILE to fit a head, or --from-json FILE to import "
-                "one");
+                "give --data FILE to fit a head, or --from-json FILE or --from-safetensors FILE to "
+                "import one");
   }
-  if (f.out.empty()) throw Error(ErrorKind::usage, "name the head's file with --out FILE.gguf");
+  if (f.out.empty()) throw Error(ErrorKind::usage, "--out FILE.gguf is missing: the head");
   if (!f.test.empty() && command.count("--holdout") > 0) {
     throw Error(ErrorKind::usage, "give either --test or --holdout, not both");
   }
   if (f.max_tokens == 0) throw Error(ErrorKind::usage, "--max-tokens 0 leaves no text; give more");
-  f.from_json.empty() ? fit_on_data(f) : import_head(f);
+  f.data.empty() ? import_head(f) : fit_on_data(f);
 }
 
 }  // namespace

@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <string>
 
+#include "import_head.hpp"
+
 namespace tq::app {
 
 struct FitFlags {
   std::string from_json;
+  SafetensorsHead safetensors;
   std::string data;  // files, separated by commas
   std::string data_format = "auto";
   std::string test;

@@ -7,10 +7,10 @@
 #include <optional>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "fit.hpp"
 #include "fit_report.hpp"
-#include "flags.hpp"
 #include "signals.hpp"
 #include "terminal.hpp"
 #include "transferq/core/error.hpp"
@@ -141,10 +141,9 @@ ExtractOptions extract_options(const FitFlags& f, bool prompts) {
   options.mean = f.pooling != "last";
   options.max_tokens = f.max_tokens;
   options.store = features_folder();
-  SessionFlags session;
-  session.threads = f.threads;
-  session.cache = f.cache;
-  options.session = session_options_of(session);
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  options.session.threads = f.threads > 0 ? std::min(f.threads, cores) : cores;
+  options.session.cache = f.cache == "f32" ? CacheType::f32 : CacheType::f16;
   return options;
 }
 

@@ -1,4 +1,4 @@
-// tq fit --from-json: a head that was fitted elsewhere.
+// tq fit --from-json, --from-safetensors: a head that was fitted elsewhere.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -48,7 +48,6 @@ HeadFile imported(const FitFlags& f, const Model& model) {
                             "the model it was fitted on with --model",
                             f.from_json, head.weights.size(), model.name(), model.hidden_size()));
   }
-  head.name = head_name(f);
   head.base_name = model.name();
   head.base_identity = model.identity();
   head.text = f.text.empty() ? "conversation" : f.text;
@@ -61,7 +60,10 @@ HeadFile imported(const FitFlags& f, const Model& model) {
 void import_head(const FitFlags& f) {
   ModelStore models;
   const auto model = models.model(f.model);
-  write_head(f.out, imported(f, *model));
+  HeadFile head =
+      f.from_json.empty() ? import_safetensors(f.safetensors, *model) : imported(f, *model);
+  head.name = head_name(f);
+  write_head(f.out, head);
   print(fmt::format("wrote {}, a head for {}\n", f.out, model->name()));
 }
 

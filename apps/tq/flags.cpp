@@ -9,23 +9,29 @@
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
+#include "transferq/core/text.hpp"
 #include "transferq/engine/llama/model.hpp"
 #include "transferq/reward/reward_list.hpp"
 
 namespace tq::app {
 namespace {
 
-// Binds an option to one of the two values of an enumeration.
+// Binds an option to one of the values of an enumeration.
 template <typename Enum>
 CLI::Option* add_choice(CLI::App& command, const std::string& flag, Enum& target,
                         const std::map<std::string, Enum>& names, const std::string& help) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : names) keys.push_back(key);
+  const CLI::Validator known = one_of(keys);
   return command.add_option(flag, target, help)
-      ->transform(CLI::CheckedTransformer(names))
-      ->option_text([&] {
-        std::vector<std::string> keys;
-        for (const auto& [key, value] : names) keys.push_back(key);
-        return fmt::format("{}", fmt::join(keys, "|"));
-      }());
+      ->transform(CLI::Validator(
+          [known, names](std::string& text) {
+            std::string wrong = known(text);
+            if (wrong.empty()) text = std::to_string(static_cast<int>(names.at(text)));
+            return wrong;
+          },
+          ""))
+      ->option_text(fmt::format("{}", fmt::join(keys, "|")));
 }
 
 // Whether a text is a whole number up to `most`; CLI11 alone takes -1 for a huge one.
@@ -37,14 +43,18 @@ std::string check_whole(const std::string& text, std::uint64_t most) {
   return fmt::format("'{}' is not a whole number from 0 to {}", text, most);
 }
 
-void one_of(const std::string& flag, const std::string& value,
-            const std::vector<std::string>& allowed) {
-  if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return;
-  throw Error(ErrorKind::usage,
-              fmt::format("{} {} is not one of {}", flag, value, fmt::join(allowed, ", ")));
-}
-
 }  // namespace
+
+CLI::Validator one_of(std::vector<std::string> names) {
+  return CLI::Validator(
+      [names = std::move(names)](std::string& text) -> std::string {
+        if (std::find(names.begin(), names.end(), text) != names.end()) return "";
+        const std::string near = nearest_name(text, names);
+        return fmt::format("'{}' is not one of {}{}", text, fmt::join(names, ", "),
+                           near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near));
+      },
+      "");
+}
 
 const CLI::Validator& count() {
   // Products of three such counts still fit 64 bits.
@@ -64,7 +74,8 @@ void add_session_flags(CLI::App& command, SessionFlags& f) {
       .add_option("--format", f.format,
                   "chat: the model's chat template; raw: the text as it is, special tokens "
                   "parsed (official is always raw)")
-      ->option_text("chat|raw [chat]");
+      ->option_text("chat|raw [chat]")
+      ->check(one_of({"chat", "raw"}));
   command.add_option("--threads", f.threads, "Threads, at most one a core")
       ->option_text("N [all cores]")
       ->check(count());
@@ -73,14 +84,15 @@ void add_session_flags(CLI::App& command, SessionFlags& f) {
   command.add_option("--context", f.context, "Cells of memory a session has, in tokens")
       ->option_text("N [as needed]")
       ->check(count());
-  command.add_option("--cache", f.cache, "Precision of the memory")->option_text("f16|f32 [f16]");
+  command.add_option("--cache", f.cache, "Precision of the memory")
+      ->option_text("f16|f32 [f16]")
+      ->check(one_of({"f16", "f32"}));
   command
       .add_option("--setup", f.setup, "Read these flags from a TOML file; the command line wins")
       ->option_text("FILE");
 }
 
 SessionOptions session_options_of(const SessionFlags& f) {
-  one_of("--cache", f.cache, {"f16", "f32"});
   SessionOptions session;
   session.cells = f.context;
   // More threads than cores would wait for each other.
@@ -91,7 +103,6 @@ SessionOptions session_options_of(const SessionFlags& f) {
 }
 
 Format format_of(const SessionFlags& f) {
-  one_of("--format", f.format, {"chat", "raw"});
   return f.format == "raw" ? Format::raw : Format::chat;
 }
 
@@ -116,7 +127,8 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   command.add_option("--decoder", d.name, "How tokens are chosen")
       ->option_text(fmt::format("{} [greedy]", fmt::join(decoder_names(), "|")));
   command.add_option("--transfer", f.transfer, "How the baseline's roll-outs value a token")
-      ->option_text("direct");
+      ->option_text("direct")
+      ->check(one_of({"direct"}));
   add_choice<Proposal>(command, "--proposal", d.proposal,
                        {{"baseline", Proposal::baseline}, {"reference", Proposal::reference}},
                        "Whose distribution is re-weighted (default: baseline)");
@@ -154,9 +166,7 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
 }
 
 Run prepare(DecodingFlags& f, ModelStore& models) {
-  format_of(f);
   SessionOptions session = session_options_of(f);
-  one_of("--transfer", f.transfer, {"direct"});
   if (f.max_tokens == 0) {
     throw Error(ErrorKind::usage, "--max-tokens 0 leaves no room for an answer; give 1 or more");
   }
@@ -168,7 +178,7 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
   Policy reference = models.policy(f.model, "--model", form);
   std::optional<Policy> baseline;
   if (!f.baseline.empty()) {
-    const std::string same_model = f.model.substr(0, f.model.find(','));
+    const std::string same_model = named_model(f.model, "--model");
     baseline = models.policy(f.baseline, "--baseline", form, same_model);
   }
   std::shared_ptr<const Reward> reward;

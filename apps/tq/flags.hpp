@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "transferq/decode/factory.hpp"
 #include "transferq/eval/generator.hpp"
@@ -30,6 +31,9 @@ struct DecodingFlags : SessionFlags {
   std::size_t max_tokens = 128;
   std::uint64_t seed = 0;
 };
+
+// Accepts one of these names; else the message offers the nearest and lists them all.
+CLI::Validator one_of(std::vector<std::string> names);
 
 // Accepts whole numbers, 0 or more.
 const CLI::Validator& count();

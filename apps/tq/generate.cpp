@@ -221,6 +221,7 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
       const auto row =
           make_row(prompt, g, {f.decoding.decoder.name, f.decoding.seed, settings}, steps);
       const std::lock_guard lock(output);
+      if (!results) progress.clear();  // rows and bar may share a terminal
       if (results) {
         results->append(prompt.id, row.dump());
       } else if (f.json) {

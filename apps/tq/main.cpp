@@ -43,6 +43,12 @@ std::string unknown(const CLI::App& app, const std::vector<std::string>& extras)
     for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
   }
   const std::string given = extras.front().substr(0, extras.front().find('='));
+  const CLI::Option* prompt = command->get_option_no_throw("prompt");
+  if (prompt != nullptr && prompt->count() > 0 && given.rfind('-', 0) != 0) {
+    return fmt::format(
+        "unknown '{}'; a prompt of several words belongs in quotes; see tq {} --help", given,
+        command->get_name());
+  }
   const std::string near = tq::nearest_name(given, names);
   return fmt::format("unknown '{}'{}; see {} --help", given,
                      near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),

@@ -87,7 +87,9 @@ class Output {
                               "ids; rename one",
                               item.line, item.id));
     }
-    file_ = std::make_unique<ResultsFile>(out, settings_, std::span<const Prompt>());
+    std::vector<ExpectedRow> expected;
+    for (const ScoreItem& item : items) expected.push_back({item.id, {{"digest", digest_of(item)}}});
+    file_ = std::make_unique<ResultsFile>(out, settings_, expected);
     read_back(out);
   }
 
@@ -130,12 +132,6 @@ class Output {
       const auto row = nlohmann::json::parse(line);
       const auto item = by_id.find(row.at("id").get<std::string>());
       if (item == by_id.end()) continue;
-      if (row.value("digest", "") != digest_of(items_[item->second])) {
-        throw Error(ErrorKind::input,
-                    fmt::format("{} holds the score of another text under the id '{}'; nothing was "
-                                "changed; choose another --out",
-                                out, item->first));
-      }
       std::vector<double>& scores = scores_[item->second];
       scores = {row.at("reward").get<double>()};
       if (row.contains("reward_rejected")) scores.push_back(row["reward_rejected"].get<double>());

@@ -5,15 +5,15 @@
 #include <cmath>
 
 #include "transferq/eval/agreement.hpp"
+#include "transferq/eval/interval.hpp"
 
 namespace tq::app {
 namespace {
 
 std::string accuracy(std::size_t right, std::size_t count) {
-  const Interval interval = wilson_interval(right, count);
-  return fmt::format("{:.1f}% (95% interval {:.1f} to {:.1f})",
-                     100.0 * static_cast<double>(right) / static_cast<double>(count),
-                     100 * interval.low, 100 * interval.high);
+  const Proportion p = wilson(right, count);
+  return fmt::format("{:.1f}% (95% interval {:.1f} to {:.1f})", 100 * p.value, 100 * p.low,
+                     100 * p.high);
 }
 
 std::string number(double value) {

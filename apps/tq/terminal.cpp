@@ -57,6 +57,13 @@ void Progress::advance() {
   draw();
 }
 
+void Progress::clear() {
+  const std::lock_guard lock(mutex_);
+  if (!shown_) return;
+  fmt::print(stderr, "\r\033[K");
+  std::fflush(stderr);
+}
+
 void Progress::draw() {
   if (!shown_) return;
   constexpr std::size_t kWidth = 30;

@@ -24,6 +24,8 @@ class Progress {
   Progress(std::size_t total, std::size_t done);
   ~Progress();
   void advance();
+  // Wipes the bar, before something else is written; the next advance() draws it again.
+  void clear();
 
  private:
   void draw();

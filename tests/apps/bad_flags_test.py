@@ -89,7 +89,10 @@ class NamesTest(TinyTest):
                               "tq --help")
 
     def test_a_second_prompt(self):
-        self.assert_fails(self.generate("Say", "hello"), 2, "'hello'", "tq generate --help")
+        for words in (("Say", "hello"), ("Describe", "a", "rainy", "day")):
+            self.assert_fails(self.generate(*words), 2, f"'{words[1]}'", "belongs in quotes",
+                              "tq generate --help")
+        self.assertNotIn("quotes", self.generate("Say", "--hello").err)
 
     def test_unknown_value_of_a_choice(self):
         for flag, allowed in (("--proposal", ("baseline", "reference")),
@@ -98,7 +101,16 @@ class NamesTest(TinyTest):
                               ("--format", ("chat", "raw")), ("--cache", ("f16", "f32")),
                               ("--transfer", ("direct",))):
             with self.subTest(flag=flag):
-                self.assert_fails(self.generate("Hi", flag, "bogus"), 2, flag, "bogus", *allowed)
+                self.assert_fails(self.generate("Hi", flag, "bogus"), 2, flag, "'bogus'", *allowed)
+                for value in ("0", "1", ""):  # no names, though they stand for some inside
+                    self.assert_fails(self.generate("Hi", flag, value), 2, flag, f"'{value}'",
+                                      *allowed)
+                near = allowed[0][:-1] + "_"
+                self.assert_fails(self.generate("Hi", flag, near), 2, flag,
+                                  f"did you mean '{allowed[0]}'?", *allowed)
+        self.assert_fails(self.generate("Hi", "--proposal", "basline"), 2,
+                          "--proposal: 'basline' is not one of baseline, reference (did you mean "
+                          "'baseline'?)")
 
     def test_unknown_keys(self):
         reward = self.generate("Hi", "--decoder", "tq", "--reward", "length=5,modle=x")

@@ -39,6 +39,11 @@ class ModelsTest(TinyTest):
     def test_a_folder(self):
         self.refuses(self.folder, str(self.folder), "GGUF")
 
+    def test_a_folder_of_a_shipped_heads_name_does_not_hide_it(self):
+        (self.folder / "sentiment").mkdir()
+        result = self.generate("Hi", "--decoder", "best-of", "--reward", "head=sentiment")
+        self.assert_fails(result, 1, "sentiment.gguf")  # found, and for another model
+
     def test_gguf_files_that_are_no_language_model(self):
         self.refuses(self.make("lora", "lora.gguf"), "lora.gguf")
         self.refuses(self.make("control", "control.gguf"), "control.gguf")

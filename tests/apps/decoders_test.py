@@ -98,8 +98,8 @@ class DecodersTest(TinyTest):
         for decoder in ("tq", "args", "official"):
             with self.subTest(decoder=decoder):
                 row = self.row("Hi", "--decoder", decoder, "--reward", f"head={head}", "--top-k",
-                               256, "--horizon", 1, "--max-tokens", 2, "--explain")
-                self.assertEqual(len(row["steps"][0]["candidates"]), 256)
+                               280, "--horizon", 1, "--max-tokens", 2, "--explain")
+                self.assertEqual(len(row["steps"][0]["candidates"]), 280)
 
 
 if __name__ == "__main__":

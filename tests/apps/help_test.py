@@ -36,7 +36,7 @@ class HelpTest(CommandTest):
                     self.assertEqual(example[0], command)
 
     def test_every_flag_is_explained(self):
-        for command in ("generate", "fit", "models"):
+        for command in ("generate", "score", "fit", "models"):
             for line in re.findall(r"^  (--.*(?:\n {20,}.*)?)", self.help(command), re.M):
                 self.assertRegex(line, r"\s{2,}\S+ \S+|\n +\S+ \S+", line)
 
@@ -50,7 +50,9 @@ class HelpTest(CommandTest):
     def test_examples_parse(self):
         self.write_prompts(2)
         (self.folder / "head.json").write_text(json.dumps({"weights": [0.0]}))
-        for command in ("generate", "fit"):
+        self.write("answers.jsonl", json.dumps({"prompt": "p", "response": "r"}))
+        self.write("pairs.jsonl", json.dumps({"prompt": "p", "chosen": "r", "rejected": "s"}))
+        for command in ("generate", "score", "fit"):
             for example in examples(self.help(command)):
                 with self.subTest(example=example):
                     # Without a model, all is well but that.
@@ -67,7 +69,7 @@ class ModelsTest(TinyTest):
         rows = self.assert_ok(self.tq("models", "--json")).rows()
         by_name = {row["name"]: row for row in rows}
         self.assertEqual(set(by_name), {"smollm2", "smollm2-f32", "smollm2-q4_0",
-                                         "gemma3-270m", "gemma3-270m-f32"})
+                                         "gemma3-270m", "gemma3-270m-f32", "minilm"})
         kinds = {"name": str, "present": bool, "state": str, "path": str, "bytes": int,
                  "sha256": str, "license": str, "source": str}
         for row in rows:

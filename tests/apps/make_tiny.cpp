@@ -2,6 +2,7 @@
 //   make_tiny model OUT.gguf [--seed N] [--context N] [--embedding N] [--temperature X]
 //                            [--no-template]
 //   make_tiny lora|control OUT.gguf [--seed N] [--scale X]      for `model` with its defaults
+//   make_tiny encoder OUT.gguf [--seed N] [--rank] [--label NAME]... [--ends]
 //   make_tiny convert IN.gguf OUT.gguf TYPE
 #include <CLI/CLI.hpp>
 #include <iostream>
@@ -9,6 +10,7 @@
 
 #include "transferq/core/error.hpp"
 #include "transferq/engine/llama/convert.hpp"
+#include "transferq/engine/llama/tiny_encoder.hpp"
 #include "transferq/engine/llama/tiny_model.hpp"
 
 int main(int argc, char** argv) {
@@ -42,6 +44,18 @@ int main(int argc, char** argv) {
       write(out, {}, adapter);
     });
   }
+
+  tq::llama::TinyEncoderOptions encoder;
+  CLI::App* make_encoder = app.add_subcommand("encoder");
+  make_encoder->add_option("out", out)->required();
+  make_encoder->add_option("--seed", encoder.seed);
+  make_encoder->add_option("--label", encoder.labels);
+  make_encoder->add_flag("--ends", encoder.ends);
+  CLI::Option* rank = make_encoder->add_flag("--rank");
+  make_encoder->callback([&] {
+    if (*rank) encoder.pooling = tq::Pooling::rank;
+    tq::llama::write_tiny_encoder(out, encoder);
+  });
 
   CLI::App* convert = app.add_subcommand("convert");
   convert->add_option("in", in)->required();

@@ -40,7 +40,9 @@ class OutTest(TinyTest):
         row = {"id": "p0", "prompt": "Hi"}
         for content in ("Dear diary,\n", "Dear diary", "{}\n", '{"id": "p0"', "\n", "[]\n",
                         json.dumps(row) + "\n", json.dumps(row),
-                        json.dumps(row, separators=(",", ":")), b"\x00\xff\xfe\n", b"GGUF\x03"):
+                        json.dumps(row, separators=(",", ":")), b"\x00\xff\xfe\n", b"GGUF\x03",
+                        '{"id":"x","text":"my only precious data',
+                        '{"id":"p0","text":"my only precious data'):
             with self.subTest(content=content):
                 out = self.write("diary", content)
                 before = out.read_bytes()

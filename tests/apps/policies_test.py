@@ -83,6 +83,15 @@ class PoliciesTest(TinyTest):
         self.assertEqual(itself["evaluations"]["reference"], 0)
         self.assertNotEqual(itself["response"], row["response"])
 
+    def test_a_baseline_without_a_name_is_the_reference_however_that_is_written(self):
+        self.write("a,b.gguf", self.model.read_bytes())
+        args = ("Hi", "--max-tokens", 5, "--baseline", "system=Be kind")
+        expected = self.row(*args)["response"]
+        for model in (f"{self.model},system=S", f"system=S,{self.model}",
+                      f"{self.folder}/a\\,b.gguf"):
+            with self.subTest(model=model):
+                self.assertEqual(self.row(*args, model=model)["response"], expected)
+
     def test_a_baseline_of_its_own_beside_decoders_that_read_the_reference_alone(self):
         other = self.make("model", "other.gguf", "--seed", 2)
         for decoder in (("cd",), ("best-of", "--proposal", "reference")):

@@ -79,6 +79,25 @@ class TerminalTest(TinyTest):
             self.assertIn(count, err)
         self.assertIn("[" + "#" * 30 + "] 3/3", err)
 
+    def test_rows_do_not_end_up_behind_the_bar(self):
+        ours, theirs = pty.openpty()
+        command = [TQ, "generate", "--model", self.model, "--threads", 1, "--max-tokens", 4,
+                   "--json", "--prompts", self.write_prompts(3)]
+        process = subprocess.Popen(list(map(str, command)), cwd=self.folder, stdout=theirs,
+                                   stderr=theirs, stdin=subprocess.DEVNULL, env=self.env())
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(ours, 65536):
+                shown += piece
+        except OSError:
+            pass
+        os.close(ours)
+        self.assertEqual(process.wait(timeout=300), 0)
+        text = shown.decode()
+        self.assertEqual(text.count('{"id"'), 3)
+        self.assertEqual(len(re.findall(r"\r\033\[K\{\"id\"", text)), 3)
+
     def test_the_progress_bar_counts_rows_that_were_there(self):
         args = ("--out", self.folder / "out.jsonl", "--max-tokens", 4, "--prompts")
         self.assert_ok(self.generate(*args, self.write_prompts(2)))

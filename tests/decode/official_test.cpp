@@ -38,6 +38,27 @@ TEST_F(OfficialTest, MakesExactlyMaxTokensAndDoesNotStopAtTheEndOfTheText) {
   EXPECT_EQ(out.decoded.finish, Finish::length);
 }
 
+TEST_F(OfficialTest, ProbabilitiesSumToOneHoweverSmallAlphaIs) {
+  const auto same = testing::reward_of([](const Draft&) { return 0.75; });
+  const auto other = testing::head_on(policy_, folder_);
+  for (const double alpha : {1e-300, 1e-310, 5e-324, 1e300}) {
+    for (const auto& reward : {same, std::shared_ptr<const Reward>(other)}) {
+      const Answer out = run(setup_of(policy_, options(alpha), reward, 3), prompt_);
+      for (const Step& step : out.steps) {
+        double sum = 0;
+        for (const CandidateView& c : step.candidates) sum += c.probability;
+        EXPECT_NEAR(sum, 1.0, 1e-12) << alpha;
+        const auto best =
+            std::max_element(step.candidates.begin(), step.candidates.end(),
+                             [](const auto& a, const auto& b) { return a.value < b.value; });
+        if (alpha < 1) {
+          EXPECT_EQ(step.candidates[step.chosen].value, best->value);
+        }
+      }
+    }
+  }
+}
+
 TEST_F(OfficialTest, TakesTheHighestOfLogitPlusWeightedReward) {
   const auto reward = testing::head_on(policy_, folder_);
   for (const double alpha : {0.1, 1.0}) {

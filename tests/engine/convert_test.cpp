@@ -1,6 +1,8 @@
 #include "transferq/engine/llama/convert.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -99,6 +101,19 @@ TEST_F(Convert, ReplacesTheOutputAndKeepsTheInput) {
   convert_model(in_, out_, "f16");
   EXPECT_EQ(read_all(in_), before);
   EXPECT_EQ(read_all(out_).substr(0, 4), "GGUF");
+}
+
+TEST_F(Convert, WhatAKilledProcessLeftIsRemovedAndALivingOnesDraftIsNot) {
+  const auto stale = folder_ / "out.gguf.part-1-1", living = folder_ / "out.gguf.part-1-2";
+  const auto others = folder_ / "other.gguf.part-1-1";
+  for (const auto& path : {stale, living, others}) std::ofstream(path) << "GGUF";
+  const int file = ::open(living.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(::flock(file, LOCK_EX | LOCK_NB), 0);
+  convert_model(in_, out_, "f16");
+  EXPECT_FALSE(std::filesystem::exists(stale));
+  EXPECT_TRUE(std::filesystem::exists(living));
+  EXPECT_TRUE(std::filesystem::exists(others));
+  ::close(file);
 }
 
 TEST_F(Convert, UnknownTypesAreRefused) {

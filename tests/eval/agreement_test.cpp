@@ -12,20 +12,6 @@ namespace {
 
 using Values = std::vector<double>;
 
-TEST(WilsonInterval, KnownValues) {
-  const Interval a = wilson_interval(81, 263);  // Newcombe (1998), table 1, method 3
-  EXPECT_NEAR(a.low, 0.2553, 5e-5);
-  EXPECT_NEAR(a.high, 0.3662, 5e-5);
-  const Interval b = wilson_interval(0, 20);
-  EXPECT_EQ(b.low, 0.0);
-  EXPECT_NEAR(b.high, 0.1611, 5e-5);
-  const Interval c = wilson_interval(20, 20);
-  EXPECT_NEAR(c.low, 1 - 0.1611, 5e-5);
-  EXPECT_EQ(c.high, 1.0);
-  EXPECT_EQ(wilson_interval(0, 0).low, 0.0);
-  EXPECT_EQ(wilson_interval(0, 0).high, 1.0);
-}
-
 TEST(Moments, OfSamples) {
   EXPECT_DOUBLE_EQ(mean_of(Values{1, 2, 6}), 3);
   EXPECT_DOUBLE_EQ(spread_of(Values{1, 2, 6}), std::sqrt(7.0));

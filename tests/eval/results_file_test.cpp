@@ -16,8 +16,11 @@ using testing::expect_error;
 using testing::read_all;
 
 std::string row(const std::string& id, const std::string& settings = "s1") {
-  return "{\"id\":\"" + id + "\",\"response\":\"Hi\",\"settings\":\"" + settings + "\"}";
+  return "{\"id\":\"" + id + "\",\"settings\":\"" + settings +
+         "\",\"prompt\":\"Hi\",\"response\":\"Ho\"}";
 }
+
+const std::vector<Prompt> kPrompts{make_prompt("a", "Hi"), make_prompt("b", "Hi")};
 
 class ResultsFileTest : public ::testing::Test {
  protected:
@@ -27,7 +30,7 @@ class ResultsFileTest : public ::testing::Test {
                       const std::string& content) {
     SCOPED_TRACE(content);
     fill(content);
-    expect_error(kind, words, [&] { ResultsFile(path_, "s1", {}); });
+    expect_error(kind, words, [&] { ResultsFile(path_, "s1", kPrompts); });
     EXPECT_EQ(read_all(path_), content);
   }
 
@@ -58,7 +61,7 @@ TEST_F(ResultsFileTest, WhereverACrashCutTheLastRowOnlyThatPieceGoes) {
   const std::string last = row("b");
   for (std::size_t size = 1; size <= last.size(); ++size) {
     fill(whole + last.substr(0, size));
-    ResultsFile file(path_, "s1", {});
+    ResultsFile file(path_, "s1", kPrompts);
     EXPECT_TRUE(file.finished("a"));
     EXPECT_FALSE(file.finished("b"));
     EXPECT_EQ(read_all(path_), whole);
@@ -69,7 +72,7 @@ TEST_F(ResultsFileTest, WhereverACrashCutTheLastRowOnlyThatPieceGoes) {
 
 TEST_F(ResultsFileTest, APieceOfTheFirstRowGoesToo) {
   fill(row("a").substr(0, 15));
-  ResultsFile(path_, "s1", {}).append("a", row("a"));
+  ResultsFile(path_, "s1", kPrompts).append("a", row("a"));
   EXPECT_EQ(read_all(path_), row("a") + "\n");
 }
 
@@ -91,6 +94,22 @@ TEST_F(ResultsFileTest, AForeignFileIsRefusedUnchanged) {
   expect_refused(ErrorKind::input, words, std::string("\0\0\0", 3));
   expect_refused(ErrorKind::input, {"line 2"}, row("a") + "\nThat's all.\n");
   expect_refused(ErrorKind::input, words, row("a") + "\nThat's all.");
+}
+
+TEST_F(ResultsFileTest, ALineWithoutItsEndThatNoRowOfThisRunBeginsWithIsRefusedUnchanged) {
+  const std::vector<std::string> words{path_.string(), "nothing was changed", "another --out"};
+  for (const std::string line :
+       {R"({"id":"x","text":"my only precious data)", R"({"id":"a","text":"my only)",
+        R"({"id":"a","settings":"s2","prompt":"H)", R"({"id":"a","settings":"s2)",
+        R"({"id":"a","settings":"s1,)", R"({"id":"a\","settings":"s1","prompt)", R"({"id":"c)",
+        R"({"id":7,"settings":"s1"})", R"({"id":"ab)"}) {
+    expect_refused(ErrorKind::input, words, line);
+    expect_refused(ErrorKind::input, words, row("a") + "\n" + line);
+  }
+  // Of a prompt that is gone from the file, but plainly ours.
+  fill(R"({"id":"c\"\\","settings":"s1","prompt":"my)");
+  { ResultsFile(path_, "s1", kPrompts); }
+  EXPECT_EQ(read_all(path_), "");
 }
 
 TEST_F(ResultsFileTest, OtherSettingsAreRefusedUnchanged) {

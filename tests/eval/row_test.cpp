@@ -24,11 +24,20 @@ Generated some() {
 const RowInfo kInfo{"tq", 7, "s1"};
 
 TEST(Row, HasTheFieldsOfEveryRowInOrder) {
-  EXPECT_EQ(make_row(make_prompt("p", "Hi"), some(), kInfo, {}).dump(),
-            R"({"id":"p","prompt":"Hi","response":"ab","prompt_tokens":9,"response_tokens":3,)"
-            R"("decoder":"tq","seed":7,"finish_reason":"stop","reward":1.5,"kl_to_reference":0.25,)"
-            R"("kl_kind":"exact","evaluations":{"policy":1,"reference":2,"reward":3,"prompt":4},)"
-            R"("seconds":0.5,"settings":"s1"})");
+  EXPECT_EQ(
+      make_row(make_prompt("p", "Hi"), some(), kInfo, {}).dump(),
+      R"({"id":"p","settings":"s1","prompt":"Hi","response":"ab","prompt_tokens":9,"response_tokens":3,)"
+      R"("decoder":"tq","seed":7,"finish_reason":"stop","reward":1.5,"kl_to_reference":0.25,)"
+      R"("kl_kind":"exact","evaluations":{"policy":1,"reference":2,"reward":3,"prompt":4},)"
+      R"("seconds":0.5})");
+}
+
+TEST(Row, BeginsWithItsIdAndSettings) {
+  for (const std::string id : {"p", "a \"b\"", "\xC3\xA9"}) {
+    const std::string start = row_start(id, "s1");
+    const std::string line = make_row(make_prompt(id, "Hi"), some(), kInfo, {}).dump();
+    EXPECT_EQ(line.substr(0, start.size() + 1), start + ",");
+  }
 }
 
 TEST(Row, SaysWhatWasCutAndWhatIsOnlyABound) {

@@ -105,19 +105,19 @@ TEST_F(WorkerTest, AFixedContextTooSmallForAllAtOnceGivesTheSameTokens) {
 }
 
 TEST_F(WorkerTest, AFixedContextTooSmallForTheRewardBesideThePolicyIsRefusedAtOnce) {
-  const Policy policy(testing::endless(12), Format::raw);
-  const Policy baseline(policy.shared_model(), Format::raw, {}, "1.2.");
-  const Policy judge(policy.shared_model(), Format::raw, {}, "3.");  // reads another prompt
+  const Policy policy(tiny_.load({.seed = 3}), Format::chat);
+  const Policy baseline(policy.shared_model(), Format::chat, {}, "Be good");
+  const Policy judge(policy.shared_model(), Format::chat, {}, "Judge");  // reads another prompt
   const DecoderOptions options{.name = "tq", .top_k = 5, .horizon = 4};
   const auto setup = setup_of(policy, options, testing::head_on(judge, folder_), 6, baseline);
-  const Prompt prompt = make_prompt("a", "1.2.3.");
+  const Prompt prompt = make_prompt("a", "The good");
   std::size_t told = 0, done = 0;
-  for (std::size_t cells = 9; cells < 300; cells += 7) {
+  for (std::size_t cells = 9; cells < 900; cells += 27) {
     std::size_t made = 0;
     Worker worker(setup, testing::session_of(cells));
     try {
       worker.generate(prompt, {}, [&](const Step&) { ++made; });
-      EXPECT_EQ(made, 6u);
+      EXPECT_GT(made, 0u);
       ++done;
     } catch (const Error& e) {
       EXPECT_EQ(e.kind(), ErrorKind::input) << e.what();

@@ -123,6 +123,27 @@ TEST(Catalog, AKnownNameIsItsFile) {
   EXPECT_EQ(find_model("smollm2"), file);
 }
 
+TEST(Catalog, AFolderOfAKnownNameDoesNotHideIt) {
+  const testing::TemporaryFolder folder, elsewhere;
+  const Variable own("TQ_MODELS_DIR", folder.path().string());
+  const auto file = folder / std::string(catalog().front().file);
+  std::ofstream(file) << "x";
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(elsewhere.path());
+  std::filesystem::create_directory("smollm2");
+  std::filesystem::create_directory("other");
+  EXPECT_EQ(find_model("smollm2"), file);
+  expect_error(ErrorKind::model, {"other is no file", "GGUF"}, [] { find_model("other"); });
+  std::filesystem::current_path(before);
+}
+
+TEST(Catalog, AFileOfTheCatalogHasItsName) {
+  for (const CatalogEntry& entry : catalog()) {
+    EXPECT_EQ(catalog_name(entry.file), entry.name);
+  }
+  EXPECT_EQ(catalog_name("mine.gguf"), "mine.gguf");
+}
+
 TEST(Catalog, AnUnknownNameOffersTheNearestAndAPathIsNamed) {
   expect_error(ErrorKind::usage, {"'smolm2'", "did you mean 'smollm2'?", "tq models"},
                [] { find_model("smolm2"); });

@@ -1,5 +1,6 @@
 #include "transferq/decode/official.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "transferq/core/logspace.hpp"
@@ -25,10 +26,22 @@ Draft whole_text(const Model& model, std::vector<Token> tokens, Rollout& rollout
   return draft;
 }
 
+// reward / alpha + logit of each candidate, less the best one's reward / alpha: so it is finite or
+// minus infinity, however small alpha is, and the logits are not lost beside it.
+std::vector<double> weigh(std::span<const double> logits, std::span<const std::size_t> candidates,
+                          std::span<const double> rewards, double alpha) {
+  const double best = *std::max_element(rewards.begin(), rewards.end());
+  std::vector<double> scores;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    scores.push_back((rewards[i] - best) / alpha + logits[candidates[i]]);
+  }
+  return scores;
+}
+
 }  // namespace
 
 OfficialDecoder::OfficialDecoder(double alpha, std::size_t top_k, std::size_t horizon)
-    : weight_(1.0 / alpha),
+    : alpha_(alpha),
       top_k_(top_k),
       rollouts_({.horizon = horizon, .samples = 1, .greedy = true, .past_end = true}) {}
 
@@ -55,10 +68,7 @@ Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) cons
       drafts.push_back(whole_text(model, std::move(grown), rollout));
     }
     const std::vector<double> rewards = task.scorer->score(drafts);
-    std::vector<double> scores;
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      scores.push_back(weight_ * rewards[i] + logits[best[i]]);
-    }
+    const std::vector<double> scores = weigh(logits, best, rewards, alpha_);
     const std::size_t chosen = argmax(scores);
     const Token token = tokens[chosen];
     out.kl_to_reference -= log_softmax(task.reference.state().logits)[best[chosen]];

@@ -24,7 +24,7 @@ class OfficialDecoder final : public Decoder {
   bool needs_reward() const override { return true; }
 
  private:
-  double weight_;  // 1 / alpha
+  double alpha_;
   std::size_t top_k_;
   Continuation rollouts_;
 };

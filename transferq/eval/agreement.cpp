@@ -8,19 +8,6 @@
 
 namespace tq {
 
-Interval wilson_interval(std::size_t successes, std::size_t count) {
-  if (count == 0) return {};
-  constexpr double z = 1.959963984540054;
-  const auto n = static_cast<double>(count);
-  const double p = static_cast<double>(successes) / n;
-  const double middle = p + z * z / (2 * n);
-  const double half = z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-  const double scale = 1 + z * z / n;
-  // The ends of an all or nothing are exact, not rounded.
-  return {successes == 0 ? 0.0 : (middle - half) / scale,
-          successes == count ? 1.0 : (middle + half) / scale};
-}
-
 double mean_of(std::span<const double> values) {
   if (values.empty()) return 0;
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());

@@ -6,16 +6,6 @@
 
 namespace tq {
 
-struct Interval {
-  double low = 0;
-  double high = 1;
-};
-
-// The 95% interval of a proportion (Wilson, 1927): with p = k/n and z = 1.96,
-//   (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n).
-// Of nothing, [0, 1].
-Interval wilson_interval(std::size_t successes, std::size_t count);
-
 double mean_of(std::span<const double> values);    // 0 of nothing
 double spread_of(std::span<const double> values);  // sample standard deviation; 0 of fewer than two
 

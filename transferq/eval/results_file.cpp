@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -16,9 +17,51 @@
 #include "transferq/eval/row.hpp"
 
 namespace tq {
+namespace {
+
+// Whether a line without its end is the beginning of a row of this run: with whole id and settings,
+// of these settings; shorter, of a row that the run may write.
+bool is_piece(std::string_view line, const std::string& settings,
+              std::span<const ExpectedRow> expected) {
+  const std::string start = row_start("", settings);  // {"id":"","settings":"..."
+  const std::string_view before = std::string_view(start).substr(0, start.find(":\"") + 2);
+  const std::string_view behind = std::string_view(start).substr(before.size());
+  const auto meets = [](std::string_view a, std::string_view b) {
+    const std::size_t shared = std::min(a.size(), b.size());
+    return a.substr(0, shared) == b.substr(0, shared);
+  };
+  if (!meets(line, before)) return false;
+  std::size_t end = before.size();  // of the id
+  while (end < line.size() && line[end] != '"') end += line[end] == '\\' ? 2 : 1;
+  if (end < line.size() && line.size() - end >= behind.size()) {
+    return meets(line.substr(end), behind);
+  }
+  return std::any_of(expected.begin(), expected.end(), [&](const ExpectedRow& row) {
+    return meets(line, row_start(row.id, settings));
+  });
+}
+
+bool agrees(const nlohmann::json& row, const nlohmann::json& fields) {
+  return std::all_of(fields.items().begin(), fields.items().end(), [&](const auto& field) {
+    const auto found = row.find(field.key());
+    return found == row.end() ? field.value().is_null() : *found == field.value();
+  });
+}
+
+std::vector<ExpectedRow> expected_rows(std::span<const Prompt> prompts) {
+  std::vector<ExpectedRow> rows;
+  for (const Prompt& prompt : prompts) rows.push_back({prompt.id, asked_fields(prompt)});
+  return rows;
+}
+
+}  // namespace
 
 ResultsFile::ResultsFile(std::filesystem::path path, const std::string& settings,
                          std::span<const Prompt> prompts)
+    : ResultsFile(std::move(path), settings, expected_rows(prompts)) {}
+
+ResultsFile::ResultsFile(std::filesystem::path path, const std::string& settings,
+                         std::span<const ExpectedRow> expected)
     : path_(std::move(path)) {
   if (std::filesystem::exists(path_) && !std::filesystem::is_regular_file(path_)) {
     throw Error(ErrorKind::io, fmt::format("--out {} is not a regular file; give the path of a "
@@ -36,7 +79,7 @@ ResultsFile::ResultsFile(std::filesystem::path path, const std::string& settings
                                              "choose another --out",
                                              path_.string()));
     }
-    load(settings, prompts);
+    load(settings, expected);
   } catch (...) {
     ::close(file_);
     throw;
@@ -45,9 +88,9 @@ ResultsFile::ResultsFile(std::filesystem::path path, const std::string& settings
 
 ResultsFile::~ResultsFile() { ::close(file_); }
 
-void ResultsFile::load(const std::string& settings, std::span<const Prompt> prompts) {
-  std::map<std::string, const Prompt*> by_id;
-  for (const Prompt& prompt : prompts) by_id[prompt.id] = &prompt;
+void ResultsFile::load(const std::string& settings, std::span<const ExpectedRow> expected) {
+  std::map<std::string, const nlohmann::json*> by_id;
+  for (const ExpectedRow& row : expected) by_id[row.id] = &row.fields;
   std::ifstream in(path_, std::ios::binary);
   std::string line;
   const auto text = [](const nlohmann::json& row, const char* key) {
@@ -68,10 +111,10 @@ void ResultsFile::load(const std::string& settings, std::span<const Prompt> prom
                                                 path_.string()));
     }
     const auto asked = by_id.find(text(row, "id"));
-    if (asked != by_id.end() && !answers(row, *asked->second)) {
+    if (asked != by_id.end() && !agrees(row, *asked->second)) {
       throw Error(ErrorKind::input,
-                  fmt::format("{} line {} answers another prompt under the id '{}'; nothing was "
-                              "changed; give the new prompt another id, or choose another --out",
+                  fmt::format("{} line {} is of another prompt under the id '{}'; nothing was "
+                              "changed; give the new one another id, or choose another --out",
                               path_.string(), number, asked->first));
     }
     ids_.insert(text(row, "id"));
@@ -79,10 +122,7 @@ void ResultsFile::load(const std::string& settings, std::span<const Prompt> prom
   }
   // A line without its end is the piece of a row that a crash left, or no file of ours at all.
   if (in.eof() && !line.empty()) {
-    constexpr std::string_view kStart = "{\"id\":\"";
-    const auto row = nlohmann::json::parse(line, nullptr, false);
-    const bool piece = line.compare(0, kStart.size(), kStart.substr(0, line.size())) == 0;
-    if (!piece || (!row.is_discarded() && text(row, "settings") != settings)) {
+    if (!is_piece(line, settings, expected)) {
       throw Error(ErrorKind::input,
                   fmt::format("{} is no results file of tq under these "
                               "settings; nothing was changed; choose another --out",
@@ -102,23 +142,26 @@ bool ResultsFile::finished(const std::string& id) const {
 
 void ResultsFile::append(const std::string& id, const std::string& row) {
   const std::lock_guard lock(mutex_);
+  const auto fail = [&](int reason) {
+    const bool whole = ::ftruncate(file_, static_cast<off_t>(size_)) == 0;
+    throw Error(ErrorKind::io,
+                fmt::format("can't write to {}: {}; its {} finished rows are {}, and the same "
+                            "command goes on from there",
+                            path_.string(), std::strerror(reason), ids_.size(),
+                            whole ? "safe" : "safe but for a broken last line"));
+  };
   const std::string line = row + "\n";
   std::size_t written = 0;
   while (written < line.size()) {
     const ssize_t n = ::write(file_, line.data() + written, line.size() - written);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const int reason = errno;
-      const bool whole = ::ftruncate(file_, static_cast<off_t>(size_)) == 0;
-      throw Error(ErrorKind::io,
-                  fmt::format("can't write to {}: {}; its {} finished rows are {}, and the same "
-                              "command goes on from there",
-                              path_.string(), std::strerror(reason), ids_.size(),
-                              whole ? "safe" : "safe but for a broken last line"));
-    }
+    if (n < 0) fail(errno);
     written += static_cast<std::size_t>(n);
   }
-  ::fdatasync(file_);
+  // Some file systems can't flush and say EINVAL; any other refusal is a row that may be lost.
+  while (::fdatasync(file_) != 0 && errno != EINVAL) {
+    if (errno != EINTR) fail(errno);
+  }
   size_ += line.size();
   ids_.insert(id);
 }

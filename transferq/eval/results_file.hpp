@@ -12,15 +12,27 @@
 #include <span>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "transferq/policy/prompt.hpp"
 
 namespace tq {
 
+// A row that a run may write: its id, and fields that tell it from a row of something else under
+// the same id. A field that is null must be absent.
+struct ExpectedRow {
+  std::string id;
+  nlohmann::json fields;
+};
+
 class ResultsFile {
  public:
-  // Opens or creates the file for a run of these prompts. Throws Error: io when it can't be written
-  // or another process has it open; input when it holds anything but rows of these settings, or a
-  // row of another prompt under the id of one of these. A refused file is left as it was.
+  // Opens or creates the file for a run that may write these rows. Throws Error: io when it can't be
+  // written or another process has it open; input when it holds anything but rows of these settings,
+  // or a row of something else under the id of one of these. A refused file is left as it was.
+  ResultsFile(std::filesystem::path path, const std::string& settings,
+              std::span<const ExpectedRow> expected);
+  // The same for a run that answers these prompts.
   ResultsFile(std::filesystem::path path, const std::string& settings,
               std::span<const Prompt> prompts);
   ~ResultsFile();
@@ -35,7 +47,7 @@ class ResultsFile {
   void append(const std::string& id, const std::string& row);
 
  private:
-  void load(const std::string& settings, std::span<const Prompt> prompts);
+  void load(const std::string& settings, std::span<const ExpectedRow> expected);
 
   std::filesystem::path path_;
   int file_ = -1;

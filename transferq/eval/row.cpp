@@ -48,13 +48,16 @@ nlohmann::ordered_json prompt_json(const Prompt& prompt) {
 
 }  // namespace
 
-bool answers(const nlohmann::json& row, const Prompt& prompt) {
-  const nlohmann::json asked = prompt_json(prompt);
-  const auto same = [&](const char* key) {
-    return row.contains(key) == asked.contains(key) &&
-           (!row.contains(key) || row[key] == asked[key]);
-  };
-  return same("prompt") && same("messages");
+std::string row_start(const std::string& id, const std::string& settings) {
+  std::string row = nlohmann::ordered_json{{"id", id}, {"settings", settings}}.dump();
+  row.pop_back();  // the brace
+  return row;
+}
+
+nlohmann::json asked_fields(const Prompt& prompt) {
+  nlohmann::json fields = prompt_json(prompt);
+  if (!fields.contains("messages")) fields["messages"] = nullptr;
+  return fields;
 }
 
 nlohmann::ordered_json make_row(const Prompt& prompt, const Generated& generated,
@@ -63,6 +66,7 @@ nlohmann::ordered_json make_row(const Prompt& prompt, const Generated& generated
   const Evaluations& e = generated.evaluations;
   nlohmann::ordered_json row;
   row["id"] = prompt.id;
+  row["settings"] = info.settings;
   row.update(prompt_json(prompt));
   row["response"] = d.text;
   row["prompt_tokens"] = generated.prompt_tokens;
@@ -77,7 +81,6 @@ nlohmann::ordered_json make_row(const Prompt& prompt, const Generated& generated
       {"policy", e.policy}, {"reference", e.reference}, {"reward", e.reward}, {"prompt", e.prompt}};
   if (e.reward_models.size() > 1) row["evaluations"]["reward_models"] = e.reward_models;
   row["seconds"] = generated.seconds;
-  row["settings"] = info.settings;
   if (!steps.empty()) row["steps"] = steps_json(steps);
   return row;
 }

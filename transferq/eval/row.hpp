@@ -15,8 +15,11 @@ struct RowInfo {
   std::string settings;  // fingerprint of all that can change a result
 };
 
-// Whether a row, read back, answers this very prompt.
-bool answers(const nlohmann::json& row, const Prompt& prompt);
+// What the line of every row begins with.
+std::string row_start(const std::string& id, const std::string& settings);
+
+// The fields of a row that answers this very prompt; null for one that it does not have.
+nlohmann::json asked_fields(const Prompt& prompt);
 
 // `steps` is empty unless the explanation is wanted.
 nlohmann::ordered_json make_row(const Prompt& prompt, const Generated& generated,

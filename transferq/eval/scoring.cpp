@@ -18,16 +18,15 @@ bool same_prompt(const Prompt& a, const Prompt& b) {
                     });
 }
 
-// Two tokens a branch for the one being replaced, and a few branches for what is shared.
+// Old and new responses live side by side for a moment; a few more for what they share.
 SessionOptions with_branches(SessionOptions options) {
   options.branches = 2 * ScoringWorker::kTogether + 8;
   return options;
 }
 
 std::string name_of(const ScoreItem& item) {
-  const std::string line = fmt::format("line {}", item.line);
-  if (item.id == std::to_string(item.line)) return line;
-  return fmt::format("'{}' ({})", item.id, line);
+  if (item.id == std::to_string(item.line)) return fmt::format("line {}", item.line);
+  return fmt::format("row '{}' (line {})", item.id, item.line);
 }
 
 }  // namespace
@@ -98,7 +97,8 @@ void ScoringWorker::score(std::span<const ScoreItem> run, const Sink& sink) {
     if (e.kind() == ErrorKind::interrupted) throw;
     // Input and output fail for all alike, and perhaps after a long wait.
     if (run.size() == 1 || e.kind() == ErrorKind::io) {
-      throw Error(e.kind(), fmt::format("row {}: {}", name_of(run.front()), e.what()));
+      throw Error(e.kind(), fmt::format("{}{}: {}", name_of(run.front()),
+                                        run.size() > 1 ? " or one after it" : "", e.what()));
     }
   }
   if (!scores.empty()) {

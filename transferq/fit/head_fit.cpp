@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "transferq/core/error.hpp"
-#include "transferq/eval/agreement.hpp"
 #include "transferq/fit/split.hpp"
 
 namespace tq {
@@ -17,9 +16,7 @@ Proportion accuracy_on(const FeatureSet& set, std::span<const std::size_t> units
                        const LinearMap& map) {
   std::size_t right = 0;
   for (const std::size_t unit : units) right += judge(set, unit, loss, map).right ? 1 : 0;
-  const Interval interval = wilson_interval(right, units.size());
-  return {static_cast<double>(right) / static_cast<double>(units.size()), interval.low,
-          interval.high};
+  return wilson(right, units.size());
 }
 
 Calibration calibrate(const FeatureSet& set, std::span<const std::size_t> units,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "transferq/engine/llama/head_file.hpp"
+#include "transferq/eval/interval.hpp"
 #include "transferq/fit/cross_validation.hpp"
 
 namespace tq {
@@ -18,11 +19,6 @@ struct FitOptions {
   std::size_t folds = 5;
   std::uint64_t seed = 0;
   std::size_t threads = 1;  // changes nothing but the time
-};
-
-struct Proportion {
-  double value = 0;
-  double low = 0, high = 1;  // its 95% interval (Wilson's)
 };
 
 // The accuracy of a head fitted on the first part of the training units, in a drawn order.

@@ -50,18 +50,30 @@ std::filesystem::path models_folder() {
   return std::filesystem::path(home == nullptr ? "." : home) / ".cache" / "transferq" / "models";
 }
 
+std::string catalog_name(std::string_view file) {
+  for (const CatalogEntry& entry : kCatalog) {
+    if (entry.file == file) return std::string(entry.name);
+  }
+  return std::string(file);
+}
+
 std::filesystem::path find_model(std::string_view name_or_path) {
   const std::filesystem::path path(name_or_path);
-  if (std::filesystem::exists(path)) return path;
+  if (std::filesystem::is_regular_file(path)) return path;
   std::vector<std::string> names;
   for (const CatalogEntry& entry : kCatalog) {
     if (entry.name == name_or_path) {
       const std::filesystem::path file = models_folder() / entry.file;
-      if (std::filesystem::exists(file)) return file;
+      if (std::filesystem::is_regular_file(file)) return file;
       throw Error(ErrorKind::model, fmt::format("the model {} is not at {}; get it with `{}`",
                                                 entry.name, file.string(), how_to_get(entry)));
     }
     names.emplace_back(entry.name);
+  }
+  if (std::filesystem::exists(path)) {
+    throw Error(ErrorKind::model, fmt::format("{} is no file; give the path of a GGUF file, or see "
+                                              "`tq models`",
+                                              path.string()));
   }
   if (path.has_parent_path() || path.extension() == ".gguf") {
     throw Error(ErrorKind::model,

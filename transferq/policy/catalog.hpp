@@ -29,9 +29,13 @@ std::string_view how_to_get(const CatalogEntry& entry);
 // $TQ_MODELS_DIR, or transferq/models in the user's cache folder ($XDG_CACHE_HOME or ~/.cache).
 std::filesystem::path models_folder();
 
-// The file for a name of the catalog or a path. Throws Error (usage) for a name that is neither
-// (the nearest one is offered) and Error (model) for a known model that is not there yet, saying
-// how to get it.
+// What to call a model by on the command line: the name of the entry whose file this is, or the
+// file's own name where the catalog has none.
+std::string catalog_name(std::string_view file);
+
+// The path of a regular file as it is, or the file for a name of the catalog. Throws Error (usage)
+// for a name that is neither (the nearest one is offered) and Error (model) for a known model that
+// is not there yet, saying how to get it.
 std::filesystem::path find_model(std::string_view name_or_path);
 
 }  // namespace tq

@@ -7,18 +7,9 @@
 #include "transferq/policy/catalog.hpp"
 
 namespace tq {
-
-std::shared_ptr<const Model> ModelStore::model(std::string_view name_or_path) {
-  const std::filesystem::path path = std::filesystem::weakly_canonical(find_model(name_or_path));
-  const std::lock_guard lock(mutex_);
-  std::shared_ptr<const Model>& model = models_[path];
-  if (model == nullptr) model = llama::load_model(path, options_);
-  return model;
-}
-
 namespace {
 
-Spec policy_spec(std::string_view list, std::string_view what) {
+Spec parse_policy(std::string_view list, std::string_view what) {
   return parse_spec(list, what, {"system", "lora", "lora-scale", "control", "control-scale"});
 }
 
@@ -30,6 +21,18 @@ Policy policy_of(const Spec& spec, std::shared_ptr<const Model> model, Format fo
 
 }  // namespace
 
+std::string named_model(std::string_view list, std::string_view what) {
+  return parse_policy(list, what).name;
+}
+
+std::shared_ptr<const Model> ModelStore::model(std::string_view name_or_path) {
+  const std::filesystem::path path = std::filesystem::weakly_canonical(find_model(name_or_path));
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<const Model>& model = models_[path];
+  if (model == nullptr) model = llama::load_model(path, options_);
+  return model;
+}
+
 std::shared_ptr<const Encoder> ModelStore::encoder(std::string_view name_or_path) {
   const std::filesystem::path path = std::filesystem::weakly_canonical(find_model(name_or_path));
   const std::lock_guard lock(mutex_);
@@ -40,7 +43,7 @@ std::shared_ptr<const Encoder> ModelStore::encoder(std::string_view name_or_path
 
 Policy ModelStore::policy(std::string_view list, std::string_view what, Format format,
                           std::string_view fallback) {
-  const Spec spec = policy_spec(list, what);
+  const Spec spec = parse_policy(list, what);
   const std::string_view name = spec.name.empty() ? fallback : std::string_view(spec.name);
   if (name.empty()) {
     throw Error(ErrorKind::usage,
@@ -51,7 +54,7 @@ Policy ModelStore::policy(std::string_view list, std::string_view what, Format f
 
 Policy ModelStore::policy(std::string_view list, std::string_view what, Format format,
                           std::shared_ptr<const Model> fallback) {
-  const Spec spec = policy_spec(list, what);
+  const Spec spec = parse_policy(list, what);
   return policy_of(spec, spec.name.empty() ? std::move(fallback) : model(spec.name), format);
 }
 

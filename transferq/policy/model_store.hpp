@@ -16,6 +16,9 @@
 
 namespace tq {
 
+// The model that a policy's list names, or "". Throws Error (usage) as ModelStore::policy() does.
+std::string named_model(std::string_view list, std::string_view what);
+
 class ModelStore {
  public:
   explicit ModelStore(llama::LoadOptions options = {}) : options_(options) {}

@@ -19,7 +19,7 @@ SessionPool::SessionPool(SessionOptions options) : options_(std::move(options)) 
 
 void SessionPool::begin_prompt(std::stop_token stop) {
   stop_ = std::move(stop);
-  for (Entry& e : entries_) e.planned = e.needed = e.users = 0;
+  for (Entry& e : entries_) e.planned = e.needed = e.users = e.branches = 0;
 }
 
 SessionPool::Entry& SessionPool::entry(const Policy& policy) {
@@ -27,7 +27,7 @@ SessionPool::Entry& SessionPool::entry(const Policy& policy) {
     return e.model == policy.model().identity() && e.adapter == policy.adapter();
   });
   if (it != entries_.end()) return *it;
-  entries_.push_back({policy.model().identity(), policy.adapter(), 0, 0, 0, nullptr});
+  entries_.push_back({policy.model().identity(), policy.adapter(), 0, 0, 0, 0, 0, nullptr});
   return entries_.back();
 }
 
@@ -44,7 +44,7 @@ void SessionPool::add(const Policy& policy, std::size_t longest, std::size_t nee
   Entry& e = entry(policy);
   e.planned += longest + std::max(branches, work.depth);
   e.needed += needed;
-  ++e.users;
+  if (++e.users > 2) e.branches += work.width + 2;
 }
 
 void SessionPool::plan(const Policy& policy, std::size_t prompt, const Workload& work) {
@@ -90,10 +90,12 @@ std::size_t SessionPool::planned(const Policy& policy) { return entry(policy).pl
 Session& SessionPool::get(const Policy& policy) {
   Entry& e = entry(policy);
   const std::size_t cells = options_.cells > 0 ? options_.cells : e.planned;
-  if (e.session == nullptr || e.session->capacity().cells < cells) {
+  const std::size_t branches = options_.branches + e.branches;
+  if (e.session == nullptr || e.session->capacity().cells < cells || e.opened < branches) {
     e.session.reset();  // free its memory first
     SessionOptions options = options_;
     options.cells = cells;
+    options.branches = e.opened = branches;  // the engine may give fewer
     options.adapter = policy.adapter();
     e.session = policy.model().open_session(options);
   }

@@ -34,8 +34,9 @@ class SessionPool {
   void begin_prompt(std::stop_token stop = {});
 
   // Announces work in a policy's session, before the first get() of a prompt. What several users
-  // of one session announce adds up. Throws Error (input) when a prompt of `prompt` tokens and its
-  // response can never fit.
+  // of one session announce adds up: cells, and the branches of each user beyond the decoder and
+  // one reward, which `options.branches` is for. Throws Error (input) when a prompt of `prompt`
+  // tokens and its response can never fit.
   void plan(const Policy& policy, std::size_t prompt, const Workload& work);
 
   // The same for a text that may be cut at the end: returns its longest length in tokens. Throws
@@ -62,6 +63,8 @@ class SessionPool {
     std::size_t planned = 0;  // cells with which all branches grow at once, within reason
     std::size_t needed = 0;   // and with which one does, the least that is enough
     std::size_t users = 0;    // that announced work
+    std::size_t branches = 0;  // beyond the options' own
+    std::size_t opened = 0;    // branches that the session was opened for
     std::unique_ptr<Session> session;
   };
   Entry& entry(const Policy& policy);

@@ -49,6 +49,11 @@ void Gathering::serve(std::span<Request* const> requests) const {
   }
 }
 
+std::size_t Gathering::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size();
+}
+
 std::vector<double> Gathering::score(std::span<const OutsideRow> rows) {
   if (rows.empty()) return {};
   Request request{rows, {}, false};

@@ -54,6 +54,9 @@ class Gathering {
   // The scores of the rows, in order. Throws Error for the first row that has none.
   std::vector<double> score(std::span<const OutsideRow> rows);
 
+  // Requests that wait for the next call.
+  std::size_t waiting() const;
+
  private:
   struct Request {
     std::span<const OutsideRow> rows;
@@ -64,7 +67,7 @@ class Gathering {
   std::vector<Outcome> call(Rows rows) const;
 
   Call call_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Request*> waiting_;
   bool busy_ = false;  // a call is under way

@@ -41,9 +41,9 @@ std::vector<std::string> shipped_heads() {
 }
 
 fs::path find_head(const std::string& name_or_path) {
-  if (fs::exists(name_or_path)) return name_or_path;
+  if (fs::is_regular_file(name_or_path)) return name_or_path;
   const fs::path shipped = heads_folder() / (name_or_path + ".gguf");
-  if (fs::exists(shipped)) return shipped;
+  if (fs::is_regular_file(shipped)) return shipped;
   const auto names = shipped_heads();
   const std::string near = nearest_name(name_or_path, names);
   throw Error(

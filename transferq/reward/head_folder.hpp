@@ -7,9 +7,9 @@
 
 namespace tq {
 
-// A path as it is, or the shipped head of that name. Shipped heads are sought in $TQ_HEADS_DIR, in
-// share/transferq/heads beside the program's folder, and in assets/heads of the folders above it.
-// Throws Error (model) when there is none (the nearest name is offered).
+// The path of a regular file as it is, or the shipped head of that name. Shipped heads are sought
+// in $TQ_HEADS_DIR, in share/transferq/heads beside the program's folder, and in assets/heads of
+// the folders above it. Throws Error (model) when there is none (the nearest name is offered).
 std::filesystem::path find_head(const std::string& name_or_path);
 
 // The names of the shipped heads.

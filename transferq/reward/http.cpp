@@ -59,7 +59,7 @@ std::string why(httplib::Error error) {
     case httplib::Error::Read:
       return "closed the connection or gave no answer in time";
     case httplib::Error::Write:
-      return "took no request in time";
+      return "did not take the request";
     case httplib::Error::Canceled:
       return "gave too long an answer, or took too long over it";
     case httplib::Error::SSLConnection:
@@ -193,10 +193,15 @@ class Server {
   std::vector<Outcome> failed(const Answer& answer, std::size_t tries, std::size_t rows) const {
     const std::string tried = tries > 1 ? fmt::format(", {} times in a row", tries) : "";
     if (answer.error != httplib::Error::Success) {
-      return all(fmt::format("the reward server {} {}{}; check that it runs and that the URL is "
-                             "right, or raise timeout= ({} s)",
-                             excerpt(options_.url), why(answer.error), tried, options_.timeout),
-                 false, rows);
+      return all(
+          fmt::format("the reward server {} {}{}; {}", excerpt(options_.url), why(answer.error),
+                      tried,
+                      for_ever(answer.error)
+                          ? "name the file of those to trust in the environment's SSL_CERT_FILE"
+                          : fmt::format("check that it runs and that the URL is right, or raise "
+                                        "timeout= ({} s)",
+                                        options_.timeout)),
+          false, rows);
     }
     return all(fmt::format("the reward server {} answered {}{}: '{}'; {}", excerpt(options_.url),
                            answer.status, tried, excerpt(answer.body), advice(answer.status)),

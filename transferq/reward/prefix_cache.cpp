@@ -9,6 +9,8 @@
 namespace tq {
 namespace {
 
+constexpr std::size_t kSpareBranches = 4;
+
 std::size_t common(std::span<const Token> a, std::span<const Token> b) {
   return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first -
                                   a.begin());
@@ -236,7 +238,8 @@ std::vector<std::vector<double>> PrefixCache::read(
     rest = rest.subspan(count);
     if (!rest.empty()) held_.clear();
   }
-  if (options_.keep_only_trunk) held_.clear();
+  // Others who use the session need branches, too.
+  if (options_.keep_only_trunk || session_->capacity().free_branches < kSpareBranches) held_.clear();
   return out;
 }
 

@@ -55,10 +55,10 @@ class SimilarityScorer final : public EncoderScorer {
 class Similarity final : public Reward {
  public:
   Similarity(std::shared_ptr<const Encoder> encoder, const std::vector<std::string>& texts,
-             Pick pick, int threads)
+             Pick pick)
       : pool_(std::move(encoder)), pick_(pick) {
     const Encoder& model = pool_.encoder();
-    targets_ = pool_.with(threads, [&](EncoderSession& session) { return session.embed(texts); });
+    targets_ = pool_.with(1, [&](EncoderSession& session) { return session.embed(texts); });
     Sha256 digest;
     digest.update(fmt::format("similar {} {}", model.identity(), static_cast<int>(pick)));
     for (const std::string& text : texts) digest.update(fmt::format(" {} {}", text.size(), text));
@@ -106,7 +106,7 @@ Pick pick_of(const Spec& spec) {
 }  // namespace
 
 std::unique_ptr<Reward> make_similarity(std::shared_ptr<const Encoder> encoder,
-                                        std::vector<std::string> texts, Pick pick, int threads) {
+                                        std::vector<std::string> texts, Pick pick) {
   const bool blank = std::any_of(texts.begin(), texts.end(), [](const std::string& text) {
     return text.find_first_not_of(" \t\r\n") == std::string::npos;
   });
@@ -121,7 +121,7 @@ std::unique_ptr<Reward> make_similarity(std::shared_ptr<const Encoder> encoder,
                             "or use rank=FILE",
                             encoder->name()));
   }
-  return std::make_unique<Similarity>(std::move(encoder), texts, pick, threads);
+  return std::make_unique<Similarity>(std::move(encoder), texts, pick);
 }
 
 RewardKind similarity_kind() {

@@ -19,8 +19,7 @@ enum class Pick { mean, max };
 
 // Throws Error (usage) without a text, Error (model) for an encoder with a rank head.
 std::unique_ptr<Reward> make_similarity(std::shared_ptr<const Encoder> encoder,
-                                        std::vector<std::string> texts, Pick pick = Pick::mean,
-                                        int threads = 0);
+                                        std::vector<std::string> texts, Pick pick = Pick::mean);
 
 // similar=TEXT|@FILE[,model=FILE.gguf][,pick=mean|max]; a file has a text a line, and the model is
 // `minilm` of the catalog unless named.

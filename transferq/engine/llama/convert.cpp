@@ -6,6 +6,7 @@
 #include <ggml.h>
 #include <gguf.h>
 #include <llama.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,9 @@ namespace tq::llama {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What a draft's name has behind the final one.
+constexpr const char* kDraft = ".part-";
 
 struct Type {
   const char* name;
@@ -51,21 +55,39 @@ const Type& find_type(std::string_view name) {
                                : fmt::format("did you mean '{}'?", near)));
 }
 
-// A file beside `final_path` that vanishes unless it is moved there.
+// Removes drafts of this file that a killed process left: nobody holds their locks any more.
+void remove_stale_drafts(const fs::path& final_path) {
+  const std::string prefix = final_path.filename().string() + kDraft;
+  const fs::path folder = final_path.has_parent_path() ? final_path.parent_path() : ".";
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().filename().string().rfind(prefix, 0) != 0) continue;
+    const int file = ::open(entry.path().c_str(), O_RDWR | O_CLOEXEC);
+    if (file < 0) continue;
+    if (::flock(file, LOCK_EX | LOCK_NB) == 0) fs::remove(entry.path(), ignored);
+    ::close(file);
+  }
+}
+
+// A file beside `final_path` that vanishes unless it is moved there. It is locked while it lives.
 class Draft {
  public:
   explicit Draft(const fs::path& final_path) : final_path_(final_path), path_(final_path) {
     static std::atomic<unsigned> count{0};
-    path_ += fmt::format(".part-{}-{}", ::getpid(), ++count);
-    if (!std::ofstream(path_, std::ios::binary)) {
+    remove_stale_drafts(final_path);
+    path_ += fmt::format("{}{}-{}", kDraft, ::getpid(), ++count);
+    file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (file_ < 0) {
       throw Error(ErrorKind::io, fmt::format("can't write in the folder of {}; check that it "
                                              "exists and its permissions",
                                              final_path.string()));
     }
+    ::flock(file_, LOCK_EX | LOCK_NB);
   }
   Draft(const Draft&) = delete;
   Draft& operator=(const Draft&) = delete;
   ~Draft() {
+    ::close(file_);
     std::error_code ignored;
     fs::remove(path_, ignored);
   }
@@ -74,9 +96,7 @@ class Draft {
 
   // Waits until the bytes are on the disk, then gives the file its name.
   void publish() {
-    const int file = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    const bool synced = file >= 0 && ::fsync(file) == 0;
-    if (file >= 0) ::close(file);
+    const bool synced = ::fsync(file_) == 0;
     std::error_code error;
     if (synced) fs::rename(path_, final_path_, error);
     if (!synced || error) {
@@ -88,6 +108,7 @@ class Draft {
  private:
   fs::path final_path_;
   fs::path path_;
+  int file_ = -1;
 };
 
 // Whether the weights that the header announces are all there.

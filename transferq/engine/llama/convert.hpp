@@ -1,7 +1,8 @@
 // Rewrites a GGUF model with its weights in another type, by llama.cpp's own quantiser.
 //
 // Guarantees: the output appears whole or not at all (it is written beside its final place, then
-// renamed), and replaces a file that was there; the input is never changed.
+// renamed), and replaces a file that was there; the input is never changed. What a killed process
+// left beside it is removed by the next conversion to the same output.
 // Thread-safety: calls may run at once unless they write the same output.
 #pragma once
 

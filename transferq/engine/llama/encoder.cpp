@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <llama.h>
 
+#include <optional>
 #include <string_view>
 
 #include "transferq/core/error.hpp"
@@ -10,6 +11,7 @@
 #include "transferq/engine/llama/file_identity.hpp"
 #include "transferq/engine/llama/gguf_file.hpp"
 #include "transferq/engine/llama/loaded_encoder.hpp"
+#include "transferq/engine/llama/pooling.hpp"
 #include "transferq/engine/llama/runtime.hpp"
 
 namespace tq::llama {
@@ -27,23 +29,14 @@ struct Head {
 
 Head read_head(const std::filesystem::path& path, const GgufFile& header) {
   const std::string arch = header.text("general.architecture").value_or("");
-  const int type = static_cast<int>(header.number((arch + ".pooling_type").c_str()).value_or(0.0));
-  // Qwen3's rank head ends in a softmax over its labels.
-  const bool softmax = arch == "qwen3" || arch == "qwen3vl";
-  switch (type) {
-    case LLAMA_POOLING_TYPE_MEAN:
-      return {Pooling::mean, false};
-    case LLAMA_POOLING_TYPE_CLS:
-      return {Pooling::first, false};
-    case LLAMA_POOLING_TYPE_LAST:
-      return {Pooling::last, false};
-    case LLAMA_POOLING_TYPE_RANK:
-      break;
-    default:
-      throw refusal(path, fmt::format("has no pooling ({}.pooling_type in its metadata), so it is "
-                                      "a plain language model; give an embedding or rerank model",
-                                      arch));
+  const double number = header.number((arch + ".pooling_type").c_str()).value_or(0.0);
+  const std::optional<Pooling> pooling = pooling_of(static_cast<int>(number));
+  if (!pooling) {
+    throw refusal(path, fmt::format("has no pooling ({}.pooling_type in its metadata), so it is a "
+                                    "plain language model; give an embedding or rerank model",
+                                    arch));
   }
+  if (*pooling != Pooling::rank) return {*pooling, false};
   // JinaBERT's head is one layer under the other's name.
   const char* tensor = arch == "jina-bert-v2" ? "cls.weight" : "cls.output.weight";
   if (!header.has_tensor(tensor)) {
@@ -51,6 +44,8 @@ Head read_head(const std::filesystem::path& path, const GgufFile& header) {
                                     "again from a sequence-classification model",
                                     tensor));
   }
+  // Qwen3's rank head ends in a softmax over its labels.
+  const bool softmax = arch == "qwen3" || arch == "qwen3vl";
   const std::size_t labels = header.length((arch + ".classifier.output_labels").c_str());
   if (softmax && labels < 2) {
     throw refusal(

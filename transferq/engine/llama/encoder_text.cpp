@@ -1,5 +1,7 @@
 #include "transferq/engine/llama/encoder_text.hpp"
 
+#include <llama.h>
+
 #include <algorithm>
 
 namespace tq::llama {

@@ -2,8 +2,6 @@
 // vocabulary.
 #pragma once
 
-#include <llama.h>
-
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -11,6 +9,8 @@
 
 #include "transferq/core/token.hpp"
 #include "transferq/engine/encoder.hpp"
+
+struct llama_vocab;
 
 namespace tq::llama {
 

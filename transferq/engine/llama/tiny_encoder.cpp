@@ -7,6 +7,7 @@
 
 #include "transferq/core/error.hpp"
 #include "transferq/engine/llama/gguf_writer.hpp"
+#include "transferq/engine/llama/pooling.hpp"
 #include "transferq/engine/llama/tiny_weights.hpp"
 
 namespace tq::llama {
@@ -36,20 +37,6 @@ std::vector<std::string> vocabulary() {
     add(std::string(1, c));
   }
   return pieces;
-}
-
-int pooling_number(Pooling pooling) {  // llama_pooling_type
-  switch (pooling) {
-    case Pooling::mean:
-      return 1;
-    case Pooling::first:
-      return 2;
-    case Pooling::last:
-      return 3;
-    case Pooling::rank:
-      return 4;
-  }
-  return 0;
 }
 
 void write_vocabulary(GgufWriter& file, const TinyEncoderOptions& o) {

@@ -10,6 +10,7 @@
 
 #include "transferq/core/error.hpp"
 #include "transferq/engine/llama/gguf_writer.hpp"
+#include "transferq/engine/llama/pooling.hpp"
 #include "transferq/engine/llama/tiny_vocabulary.hpp"
 #include "transferq/engine/llama/tiny_weights.hpp"
 
@@ -77,6 +78,7 @@ void write_tiny_model(const std::filesystem::path& path, const TinyModelOptions&
   file.set("llama.attention.layer_norm_rms_epsilon", 1e-5F);
   file.set("llama.rope.dimension_count", o.embedding / o.heads);
   file.set("llama.rope.freq_base", 10000.0F);
+  if (o.pooling) file.set("llama.pooling_type", pooling_number(*o.pooling));
   write_tiny_vocabulary(file, o.begins);
   if (o.chat_template) {
     file.set("tokenizer.chat_template",

@@ -11,6 +11,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+
+#include "transferq/engine/encoder.hpp"
 
 namespace tq::llama {
 
@@ -20,10 +23,11 @@ struct TinyModelOptions {
   int embedding = 32;  // divisible by `heads`, and the quotient is even
   int heads = 4;
   int feed_forward = 64;
-  int context = 256;          // tokens
-  bool chat_template = true;  // whether the file has one (ChatML)
-  double temperature = 1.0;   // divides the logits: larger is flatter
-  bool begins = false;        // whether <|im_start|> is added in front of a text
+  int context = 256;                 // tokens
+  bool chat_template = true;         // whether the file has one (ChatML)
+  double temperature = 1.0;          // divides the logits: larger is flatter
+  std::optional<Pooling> pooling{};  // makes it an embedding model, too
+  bool begins = false;  // whether <|im_start|> is added in front of a text
 };
 
 struct TinyAdapterOptions {
