@@ -102,9 +102,7 @@ SessionOptions session_options_of(const SessionFlags& f) {
   return session;
 }
 
-Format format_of(const SessionFlags& f) {
-  return f.format == "raw" ? Format::raw : Format::chat;
-}
+Format format_of(const SessionFlags& f) { return f.format == "raw" ? Format::raw : Format::chat; }
 
 const CLI::Validator& seed_check() {
   static const CLI::Validator check([](std::string& text) { return check_whole(text, ~0ULL); }, "");

@@ -88,7 +88,8 @@ class Output {
                               item.line, item.id));
     }
     std::vector<ExpectedRow> expected;
-    for (const ScoreItem& item : items) expected.push_back({item.id, {{"digest", digest_of(item)}}});
+    for (const ScoreItem& item : items)
+      expected.push_back({item.id, {{"digest", digest_of(item)}}});
     file_ = std::make_unique<ResultsFile>(out, settings_, expected);
     read_back(out);
   }

@@ -21,6 +21,7 @@ std::string row(const std::string& id, const std::string& settings = "s1") {
 }
 
 const std::vector<Prompt> kPrompts{make_prompt("a", "Hi"), make_prompt("b", "Hi")};
+const std::vector<Prompt> kNone;
 
 class ResultsFileTest : public ::testing::Test {
  protected:
@@ -39,7 +40,7 @@ class ResultsFileTest : public ::testing::Test {
 };
 
 TEST_F(ResultsFileTest, RowsAreWrittenInOrderAndRemembered) {
-  ResultsFile file(path_, "s1", {});
+  ResultsFile file(path_, "s1", kNone);
   EXPECT_FALSE(file.finished("a"));
   file.append("a", row("a"));
   file.append("b", row("b"));
@@ -49,8 +50,8 @@ TEST_F(ResultsFileTest, RowsAreWrittenInOrderAndRemembered) {
 }
 
 TEST_F(ResultsFileTest, OpeningAgainResumes) {
-  ResultsFile(path_, "s1", {}).append("a", row("a"));
-  ResultsFile file(path_, "s1", {});
+  ResultsFile(path_, "s1", kNone).append("a", row("a"));
+  ResultsFile file(path_, "s1", kNone);
   EXPECT_TRUE(file.finished("a"));
   file.append("b", row("b"));
   EXPECT_EQ(read_all(path_), row("a") + "\n" + row("b") + "\n");
@@ -78,7 +79,7 @@ TEST_F(ResultsFileTest, APieceOfTheFirstRowGoesToo) {
 
 TEST_F(ResultsFileTest, AnEmptyFileIsTaken) {
   fill("");
-  ResultsFile(path_, "s1", {}).append("a", row("a"));
+  ResultsFile(path_, "s1", kNone).append("a", row("a"));
   EXPECT_EQ(read_all(path_), row("a") + "\n");
 }
 
@@ -146,21 +147,21 @@ TEST_F(ResultsFileTest, ARowOfAnotherPromptUnderOneOfTheIdsIsRefusedUnchanged) {
 
 TEST_F(ResultsFileTest, TwoRunsCannotHoldIt) {
   {
-    ResultsFile file(path_, "s1", {});
+    ResultsFile file(path_, "s1", kNone);
     expect_error(ErrorKind::io, {path_.string(), "another run"},
-                 [&] { ResultsFile(path_, "s1", {}); });
+                 [&] { ResultsFile(path_, "s1", kNone); });
     file.append("a", row("a"));
   }
-  EXPECT_TRUE(ResultsFile(path_, "s1", {}).finished("a"));
+  EXPECT_TRUE(ResultsFile(path_, "s1", kNone).finished("a"));
 }
 
 TEST_F(ResultsFileTest, WhatIsNoFileIsRefused) {
   const std::string folder = folder_.path().string();
   expect_error(ErrorKind::io, {folder, "not a regular file"},
-               [&] { ResultsFile(folder, "s1", {}); });
-  expect_error(ErrorKind::io, {"/dev/full"}, [&] { ResultsFile("/dev/full", "s1", {}); });
+               [&] { ResultsFile(folder, "s1", kNone); });
+  expect_error(ErrorKind::io, {"/dev/full"}, [&] { ResultsFile("/dev/full", "s1", kNone); });
   expect_error(ErrorKind::io, {"none/results"},
-               [&] { ResultsFile(folder_ / "none/results", "s1", {}); });
+               [&] { ResultsFile(folder_ / "none/results", "s1", kNone); });
 }
 
 // Bounds the size of files for its life, as a full disk would.
@@ -186,7 +187,7 @@ class FullDisk {
 TEST_F(ResultsFileTest, AFullDiskLeavesTheFileWholeAndTheRunCanGoOn) {
   for (const std::size_t room : {std::size_t{0}, std::size_t{1}, row("b").size()}) {
     std::filesystem::remove(path_);
-    ResultsFile file(path_, "s1", {});
+    ResultsFile file(path_, "s1", kNone);
     file.append("a", row("a"));
     const std::string whole = read_all(path_);
     {
@@ -203,7 +204,7 @@ TEST_F(ResultsFileTest, AFullDiskLeavesTheFileWholeAndTheRunCanGoOn) {
 
 TEST_F(ResultsFileTest, RowsOfManyThreadsStayWhole) {
   {
-    ResultsFile file(path_, "s1", {});
+    ResultsFile file(path_, "s1", kNone);
     std::vector<std::jthread> threads;
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&file, t] {
@@ -214,7 +215,7 @@ TEST_F(ResultsFileTest, RowsOfManyThreadsStayWhole) {
       });
     }
   }
-  const ResultsFile file(path_, "s1", {});
+  const ResultsFile file(path_, "s1", kNone);
   for (int i = 0; i < 40; ++i) EXPECT_TRUE(file.finished(std::to_string(i)));
   EXPECT_EQ(read_all(path_).size(), 10 * (row("1").size() + 1) + 30 * (row("10").size() + 1));
 }

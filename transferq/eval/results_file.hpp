@@ -8,11 +8,10 @@
 #include <cstddef>
 #include <filesystem>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <span>
 #include <string>
-
-#include <nlohmann/json.hpp>
 
 #include "transferq/policy/prompt.hpp"
 
@@ -27,9 +26,10 @@ struct ExpectedRow {
 
 class ResultsFile {
  public:
-  // Opens or creates the file for a run that may write these rows. Throws Error: io when it can't be
-  // written or another process has it open; input when it holds anything but rows of these settings,
-  // or a row of something else under the id of one of these. A refused file is left as it was.
+  // Opens or creates the file for a run that may write these rows. Throws Error: io when it can't
+  // be written or another process has it open; input when it holds anything but rows of these
+  // settings, or a row of something else under the id of one of these. A refused file is left as it
+  // was.
   ResultsFile(std::filesystem::path path, const std::string& settings,
               std::span<const ExpectedRow> expected);
   // The same for a run that answers these prompts.

@@ -60,9 +60,9 @@ class SessionPool {
   struct Entry {
     std::string model;
     Adapter adapter;
-    std::size_t planned = 0;  // cells with which all branches grow at once, within reason
-    std::size_t needed = 0;   // and with which one does, the least that is enough
-    std::size_t users = 0;    // that announced work
+    std::size_t planned = 0;   // cells with which all branches grow at once, within reason
+    std::size_t needed = 0;    // and with which one does, the least that is enough
+    std::size_t users = 0;     // that announced work
     std::size_t branches = 0;  // beyond the options' own
     std::size_t opened = 0;    // branches that the session was opened for
     std::unique_ptr<Session> session;

@@ -7,6 +7,7 @@
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
+#include "transferq/policy/catalog.hpp"
 #include "transferq/reward/features.hpp"
 #include "transferq/reward/head_folder.hpp"
 
@@ -80,7 +81,7 @@ std::unique_ptr<Reward> make_linear_head(const std::filesystem::path& file, Poli
         fmt::format("reads {} hidden values, {} has {}; name the head's own base with "
                     "head={},model={}",
                     head.weights.size(), base.model().name(), base.model().hidden_size(),
-                    file.string(), head.base_name));
+                    file.string(), catalog_name(head.base_name)));
   }
   if (head.base_identity != base.model().identity() && !force) {
     throw refuse(

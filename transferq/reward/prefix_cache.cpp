@@ -239,7 +239,8 @@ std::vector<std::vector<double>> PrefixCache::read(
     if (!rest.empty()) held_.clear();
   }
   // Others who use the session need branches, too.
-  if (options_.keep_only_trunk || session_->capacity().free_branches < kSpareBranches) held_.clear();
+  if (options_.keep_only_trunk || session_->capacity().free_branches < kSpareBranches)
+    held_.clear();
   return out;
 }
 

@@ -27,7 +27,7 @@ struct TinyModelOptions {
   bool chat_template = true;         // whether the file has one (ChatML)
   double temperature = 1.0;          // divides the logits: larger is flatter
   std::optional<Pooling> pooling{};  // makes it an embedding model, too
-  bool begins = false;  // whether <|im_start|> is added in front of a text
+  bool begins = false;               // whether <|im_start|> is added in front of a text
 };
 
 struct TinyAdapterOptions {
