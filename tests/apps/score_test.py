@@ -85,7 +85,8 @@ class ScoreTest(TinyTest):
         part = self.write("part.jsonl", lines(rows[:4]))
         self.assertEqual(self.assert_ok(self.score(part, "--out", out)).out, "")
         first = out.read_bytes()
-        out.write_bytes(first + b'{"id":"r4","rew')  # a crash
+        # A crash in the next row, which begins like the first one but for its id.
+        out.write_bytes(first + first.splitlines()[0].replace(b'"r0"', b'"r4"')[:40])
         result = self.assert_ok(self.score(file, "--out", out))
         self.assertTrue(out.read_bytes().startswith(first))
         got = {row["id"]: row["reward"] for row in read_rows(out)}
@@ -99,6 +100,8 @@ class ScoreTest(TinyTest):
         before = out.read_bytes()
         self.assert_fails(self.score(file, "--out", out, reward="length=3"), 1, "other settings")
         self.assert_fails(self.score(file, "--out", out, "--format", "raw"), 1, "other settings")
+        other = self.write("other.jsonl", lines([dict(rows[0], response="something else")]))
+        self.assert_fails(self.score(other, "--out", out), 1, "'r0'", "another")
         self.assertEqual(out.read_bytes(), before)
 
     def test_out_needs_ids_of_their_own(self):
@@ -128,7 +131,7 @@ class ScoreTest(TinyTest):
         self.assert_fails(self.tq("score", "x.jsonl", "--model", self.model), 2, "--reward")
         self.assert_fails(self.tq("score"), 2, "file")
         self.assert_fails(self.tq("score", "-", "--reward", "length=3", "--cache", "f8"), 2,
-                          "--cache f8")
+                          "--cache", "'f8'", "f16, f32")
         self.assert_fails(self.score("-", stdin='{"response":"r"}', reward="lenght=3"), 2,
                           "did you mean 'length'")
 
