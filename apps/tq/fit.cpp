@@ -19,7 +19,8 @@ constexpr const char* kExamples =
     "  tq fit --data pairs.jsonl --model smollm2 --out kind.gguf\n"
     "      where a line is {\"prompt\": \"...\", \"chosen\": \"...\", \"rejected\": \"...\"}, as "
     "UltraFeedback has them, or {\"chosen\", \"rejected\"} of whole dialogues, as in HH-RLHF\n"
-    "  tq fit --data sst2.train --test sst2.dev --out sentiment.gguf --limit 2000\n"
+    "  tq fit --data sst2.train --test sst2.dev --prompt \"How was the film?\" --out "
+    "sentiment.gguf\n"
     "      where a line is `1 a good film` or `0 a bad one`\n"
     "  tq fit --from-json head.json --model smollm2 --out head.gguf\n"
     "      where head.json is {\"weights\": [...], \"bias\": 0.5, \"feature\": \"last token, after "
@@ -46,6 +47,12 @@ void add_source_flags(CLI::App& command, FitFlags& f) {
       ->option_text("FILE[,FILE...]");
   add_choice(command, "--data-format", f.data_format, "How the data is written",
              {"auto", "jsonl", "hh", "labelled"}, "auto");
+  command
+      .add_option(
+          "--prompt", f.prompt,
+          "A prompt to put before texts that have none, so that the head reads answers to a "
+          "prompt, as it will when decoding")
+      ->option_text("TEXT");
   command.add_option("--test", f.test, "Measure on this data instead of a part that is held out")
       ->option_text("FILE[,FILE...]");
   command.add_option("--from-json", f.from_json, "Import weights and bias fitted elsewhere")

@@ -13,6 +13,7 @@ struct FitFlags {
   SafetensorsHead safetensors;
   std::string data;  // files, separated by commas
   std::string data_format = "auto";
+  std::string prompt;  // before texts that have none
   std::string test;
   std::string model = "smollm2";
   std::string out;

@@ -26,11 +26,15 @@ ExampleFormat data_format(const std::string& name) {
   return name == "labelled" ? ExampleFormat::labelled : ExampleFormat::automatic;
 }
 
-Units read_units(const std::string& files, ExampleFormat format) {
+// `prompt` goes before texts that have none; "" leaves them by themselves.
+Units read_units(const std::string& files, ExampleFormat format, const std::string& prompt) {
   Units units;
   std::istringstream list(files);
   for (std::string file; std::getline(list, file, ',');) {
     append(units, make_units(read_examples(file, format), file));
+  }
+  for (Unit& unit : units.units) {
+    if (!prompt.empty() && unit.prompt.messages.empty()) unit.prompt = make_prompt("", prompt);
   }
   return units;
 }
@@ -156,10 +160,10 @@ void fit_on_data(const FitFlags& f) {
   ModelStore models({f.gpu_layers});
   const Policy base(models.model(f.model), f.format == "raw" ? Format::raw : Format::chat);
 
-  Units units = read_units(f.data, data_format(f.data_format));
+  Units units = read_units(f.data, data_format(f.data_format), f.prompt);
   if (f.limit > 0) units.units = sample(std::move(units.units), f.limit, f.seed);
   Units test;
-  if (!f.test.empty()) test = read_units(f.test, data_format(f.data_format));
+  if (!f.test.empty()) test = read_units(f.test, data_format(f.data_format), f.prompt);
   const Loss loss = loss_of(f, units);
   const Reads reads = reads_of(f, units.units, test.units);
   const ExtractOptions options = extract_options(f, reads.prompts);

@@ -30,6 +30,7 @@ struct ScoreFlags : SessionFlags {
   std::string file;
   std::string model = "smollm2";
   std::string reward;
+  std::string prompt;  // before texts that have none
   std::string out;
   bool json = false;
 };
@@ -43,10 +44,15 @@ constexpr const char* kExamples =
     "one "
     "is said at the end; type it again after a crash and it goes on\n";
 
-Examples load(const std::string& file) {
-  if (file != "-") return read_examples(file);
-  return parse_examples(std::string(std::istreambuf_iterator<char>(std::cin), {}),
-                        "standard input");
+Examples load(const std::string& file, const std::string& prompt) {
+  Examples examples =
+      file != "-" ? read_examples(file)
+                  : parse_examples(std::string(std::istreambuf_iterator<char>(std::cin), {}),
+                                   "standard input");
+  for (Example& row : examples.rows) {
+    if (!prompt.empty() && !row.has_prompt) row.prompt = make_prompt(row.id, prompt);
+  }
+  return examples;
 }
 
 // Tells rows of one id apart when the file was edited between two runs.
@@ -191,7 +197,7 @@ void run_score(CLI::App& command, ScoreFlags& f) {
   }
   const SessionOptions session = session_options_of(f);
   const Format format = format_of(f);
-  const Examples examples = load(f.file);
+  const Examples examples = load(f.file, f.prompt);
   const std::vector<ScoreItem> items = items_of(examples);
   ModelStore models({f.gpu_layers});
   const auto reward = make_reward(f.reward, models, models.model(f.model), format);
@@ -243,6 +249,8 @@ void add_score(CLI::App& app) {
       ->add_option("--model", flags->model,
                    "The model of rewards that name none: a name from `tq models` or a GGUF file")
       ->option_text("MODEL [smollm2]");
+  command->add_option("--prompt", flags->prompt, "A prompt to put before texts that have none")
+      ->option_text("TEXT");
   command
       ->add_option("--out", flags->out,
                    "Append rows to this file; finished ids are skipped when it is there already")
