@@ -86,8 +86,8 @@ void add_reading_flags(CLI::App& command, FitFlags& f) {
              "conversation where there are prompts");
   add_choice(command, "--pooling", f.pooling,
              "The last token's hidden state, or the mean over the response; auto: what validates "
-             "better",
-             {"auto", "last", "mean"}, "auto");
+             "better. Of an imported head also end: at the token that ends the turn",
+             {"auto", "last", "mean", "end"}, "auto");
   command.add_option("--limit", f.limit, "Fit on a sample of this many examples")
       ->option_text("N [all]")
       ->check(count());

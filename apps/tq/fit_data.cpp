@@ -139,6 +139,10 @@ HeadFile head_of(const FitFlags& f, const FitReport& r, const Model& model) {
 }
 
 ExtractOptions extract_options(const FitFlags& f, bool prompts) {
+  if (f.pooling == "end") {
+    throw Error(ErrorKind::usage,
+                "--pooling end is for imported heads; fit with auto, last or mean");
+  }
   ExtractOptions options;
   options.conversation = prompts;
   options.last = f.pooling != "mean";

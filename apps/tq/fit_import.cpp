@@ -63,6 +63,7 @@ void import_head(const FitFlags& f) {
   HeadFile head =
       f.from_json.empty() ? import_safetensors(f.safetensors, *model) : imported(f, *model);
   head.name = head_name(f);
+  if (f.pooling != "auto") head.pooling = f.pooling;
   write_head(f.out, head);
   print(fmt::format("wrote {}, a head for {}\n", f.out, model->name()));
 }

@@ -107,7 +107,7 @@ HeadFile import_safetensors(const SafetensorsHead& from, const Model& base) {
   head.base_name = base.name();
   head.base_identity = base.identity();
   head.text = "conversation";
-  head.pooling = "last";
+  head.pooling = "end";
   head.provenance = fmt::format("imported; row {} of {} in {}", label, from.tensor,
                                 from.file.filename().string());
   return head;

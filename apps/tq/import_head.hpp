@@ -17,9 +17,9 @@ struct SafetensorsHead {
 };
 
 // A name of a label is looked up in the id2label of the config.json beside the file. The head reads
-// the conversation and pools the last token, as such models do. Throws Error: io for a file that
-// can't be read, model for one that is damaged or does not fit the base, usage for a label that
-// there is not (what there is is said).
+// the conversation and is read at the token that ends the turn, as such models are. Throws Error:
+// io for a file that can't be read, model for one that is damaged or does not fit the base, usage
+// for a label that there is not (what there is is said).
 HeadFile import_safetensors(const SafetensorsHead& from, const Model& base);
 
 }  // namespace tq::app

@@ -49,11 +49,12 @@ class ImportHeadTest(TinyTest):
                          "--reward", f"head={head}")
         return [row["reward"] for row in self.assert_ok(result).rows()]
 
-    def rewards_of_json(self, weights, bias):
-        """The same head by the other way in."""
+    def rewards_of_json(self, weights, bias, pooling="end"):
+        """The same head by the other way in, read where published models are read."""
         file = self.write("head.json", json.dumps({"weights": weights, "bias": bias}))
         head = self.folder / "json.gguf"
-        self.assert_ok(self.tq("fit", "--from-json", file, "--model", self.model, "--out", head))
+        self.assert_ok(self.tq("fit", "--from-json", file, "--model", self.model, "--pooling", pooling,
+                               "--out", head))
         return self.rewards(head)
 
     def test_each_type_label_and_bias(self):
@@ -73,6 +74,10 @@ class ImportHeadTest(TinyTest):
         self.assertIn("wrote", self.assert_ok(self.fit(file)).out)
         self.assertEqual(self.rewards(self.folder / "head.gguf"),
                          self.rewards_of_json(ROWS[2], 0))
+        self.assert_ok(self.fit(file, "--pooling", "last"))
+        last = self.rewards(self.folder / "head.gguf")
+        self.assertEqual(last, self.rewards_of_json(ROWS[2], 0, "last"))
+        self.assertNotEqual(last, self.rewards_of_json(ROWS[2], 0))
 
     def test_a_label_by_its_name(self):
         self.write("config.json", json.dumps(

@@ -91,6 +91,21 @@ TEST_F(LinearHeadTest, MeanPoolingIsTheMeanOverTheResponseAndWhatItFollows) {
   EXPECT_FALSE(reward->open(prompt_, pool, {40, 8, 20})->reads(Stream(policy_, *session, prompt)));
 }
 
+TEST_F(LinearHeadTest, EndPoolingReadsTheTokenThatEndsTheTurn) {
+  HeadFile head = head_;
+  head.pooling = "end";
+  const auto reward = make_linear_head(write(head), policy_);
+  for (const std::string text : {"Yes, you", "", "Yes"}) {
+    EXPECT_NEAR(score(*reward, {draft(text)}).at(0),
+                head_value(head, policy_.model(), tokens(text) + Tokens{policy_.model().end()}),
+                1e-5);
+  }
+  const auto session = policy_.model().open_session(session_of(64, 4));
+  SessionPool pool(session_of());
+  EXPECT_FALSE(reward->open(prompt_, pool, {40, 8, 20})
+                   ->reads(Stream(policy_, *session, policy_.encode(prompt_))));
+}
+
 TEST_F(LinearHeadTest, APolicysTokensOfTheSameVocabularyAreReadAsTheyAre) {
   const auto reward = make_linear_head(write(head_), policy_, false, true);
   Draft split = draft("and then");

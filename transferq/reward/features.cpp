@@ -14,7 +14,7 @@ FeatureReader::FeatureReader(const Policy& base, SessionPool& sessions, const Pr
 }
 
 bool FeatureReader::reads(const Stream& stream) const {
-  return options_.conversation && !options_.mean && !options_.both &&
+  return options_.conversation && !options_.mean && !options_.end && !options_.both &&
          share_session(stream.policy(), base_) && stream.prompt() == prompt_;
 }
 
@@ -34,7 +34,9 @@ std::vector<Token> FeatureReader::sequence(const Draft& draft) const {
     tokens = prompt_;
     tokens.insert(tokens.end(), response.begin(), response.end());
   }
-  tokens.resize(std::min(tokens.size(), longest_));
+  const bool end = options_.end && !draft.whole && model.end() != kNoToken;
+  tokens.resize(std::min(tokens.size(), longest_ - (end ? 1 : 0)));
+  if (end) tokens.push_back(model.end());
   return tokens;
 }
 

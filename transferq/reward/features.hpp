@@ -2,6 +2,8 @@
 // final norm. The scorer of a head and `tq fit` read them by this one class.
 //
 //   last   the state after the last token of the text
+//   end    the state after the token that ends a turn, put behind the text (as published
+//          sequence-classification reward models are read)
 //   mean   the mean of the states after the prompt's last token and after each of the response's
 //
 // Texts are prompt and response, or the response alone, which begins as the model begins a text. A
@@ -28,6 +30,7 @@ struct FeatureOptions {
   // Both, the last token's state and then the mean, [2 x hidden size], from one evaluation. Drafts
   // must not bring a hidden state.
   bool both = false;
+  bool end = false;  // with neither: the state after the token that ends the turn
 };
 
 class FeatureReader {

@@ -55,8 +55,8 @@ class LinearHead final : public Reward {
 
   std::unique_ptr<Scorer> open(const Prompt& prompt, SessionPool& sessions,
                                const Workload& work) const override {
-    const FeatureOptions options{head_.text == "conversation", head_.pooling == "mean",
-                                 policy_tokens_};
+    FeatureOptions options{head_.text == "conversation", head_.pooling == "mean", policy_tokens_};
+    options.end = head_.pooling == "end";
     return std::make_unique<HeadScorer>(head_,
                                         FeatureReader(base_, sessions, prompt, options, work));
   }
@@ -90,8 +90,9 @@ std::unique_ptr<Reward> make_linear_head(const std::filesystem::path& file, Poli
                     "refit it, or add force=1",
                     head.base_name, base.model().name(), file.string()));
   }
-  if (head.pooling != "last" && head.pooling != "mean")
+  if (head.pooling != "last" && head.pooling != "mean" && head.pooling != "end") {
     throw refuse("pools by '" + head.pooling + "', which is not known");
+  }
   if (head.text != "conversation" && head.text != "response") {
     throw refuse("reads '" + head.text + "', which is not known");
   }
