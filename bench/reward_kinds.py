@@ -2,7 +2,7 @@
 """Does each kind of reward rise when one decodes towards it? A Markdown table on standard output.
 
 For each kind: its own reward of plain greedy decoding, best-of-8 and Transfer Q* on the prompts of
-bench/prompts.jsonl, and the mean gain over greedy with a 95% interval (Student's t over prompts).
+examples/prompts/everyday.jsonl, and the mean gain over greedy with a 95% interval (Student's t over prompts).
 
     make build && bench/reward_kinds.py > docs/results/reward_kinds.md
 
@@ -25,14 +25,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TQ = os.environ.get("TQ", str(ROOT / "build/release/apps/tq/tq"))
 MAKE_TINY = os.environ.get("MAKE_TINY", str(ROOT / "build/release/tests/apps/make_tiny"))
-PROMPTS = ROOT / "bench/prompts.jsonl"
+PROMPTS = ROOT / "examples/prompts/everyday.jsonl"
 COMMON = ["--max-tokens", "20", "--top-k", "5", "--horizon", "6"]
 DECODERS = {
     "greedy": ["--decoder", "greedy"],
     "best-of-8": ["--decoder", "best-of", "--samples", "8"],
     "tq": ["--decoder", "tq", "--choose", "greedy", "--rollout-choose", "greedy", "--alpha", "1e-6"],
 }
-T_95 = {20: 2.093, 24: 2.069}  # two-sided, by the number of prompts
+T_95 = 2.093  # two-sided, for 20 prompts
 
 
 def variety(text):
@@ -82,7 +82,7 @@ def rewards_of(reward, decoder, folder):
 def interval(values):
     mean = sum(values) / len(values)
     deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
-    return mean, T_95[len(values)] * deviation / math.sqrt(len(values))
+    return mean, T_95 * deviation / math.sqrt(len(values))
 
 
 def main():
@@ -92,7 +92,7 @@ def main():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
         rank = Path(folder) / "rank.gguf"
-        subprocess.run([MAKE_TINY, "rank", str(rank)], check=True)
+        subprocess.run([MAKE_TINY, "encoder", str(rank), "--rank"], check=True)
         kinds = {
             "head": "head=sentiment",
             "head, mean pooled": "head=harmlessness",
