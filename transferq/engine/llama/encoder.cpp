@@ -10,6 +10,7 @@
 #include "transferq/engine/llama/encoder_session.hpp"
 #include "transferq/engine/llama/file_identity.hpp"
 #include "transferq/engine/llama/gguf_file.hpp"
+#include "transferq/engine/llama/load.hpp"
 #include "transferq/engine/llama/loaded_encoder.hpp"
 #include "transferq/engine/llama/pooling.hpp"
 #include "transferq/engine/llama/runtime.hpp"
@@ -92,15 +93,7 @@ std::shared_ptr<const Encoder> load_encoder(const std::filesystem::path& path,
                                             const LoadOptions& options) {
   ensure_started();
   const Head head = read_head(path, GgufFile::open(path, ErrorKind::model));
-  llama_model_params params = llama_model_default_params();
-  params.n_gpu_layers = options.gpu_layers;
-  clear_log();
-  llama_model* model = llama_model_load_from_file(path.c_str(), params);
-  if (model == nullptr) {
-    throw Error(ErrorKind::model,
-                fmt::format("can't load {}: {}; check that the GGUF file is whole", path.string(),
-                            last_error()));
-  }
+  llama_model* model = load_weights(path, options);
   auto loaded = std::make_shared<LoadedEncoder>(path, model, head.pooling, head.probabilities);
   if (llama_model_has_encoder(model) && llama_model_has_decoder(model)) {
     throw refusal(path, "is an encoder-decoder, whose encoder can't be used alone");

@@ -4,25 +4,12 @@
 
 #include <algorithm>
 
+#include "transferq/engine/llama/load.hpp"
+
 namespace tq::llama {
 namespace {
 
 using Tokens = std::vector<Token>;
-
-Tokens tokenize(const llama_vocab* vocab, std::string_view text, bool add, bool parse) {
-  Tokens out(text.size() + 8);
-  const auto run = [&] {
-    return llama_tokenize(vocab, text.data(), static_cast<std::int32_t>(text.size()), out.data(),
-                          static_cast<std::int32_t>(out.size()), add, parse);
-  };
-  std::int32_t count = run();
-  if (count < 0) {
-    out.resize(static_cast<std::size_t>(-count));
-    count = run();
-  }
-  out.resize(static_cast<std::size_t>(count));
-  return out;
-}
 
 void append(Tokens& tokens, const Tokens& more, std::size_t count) {
   tokens.insert(tokens.end(), more.begin(), more.begin() + static_cast<std::ptrdiff_t>(count));

@@ -41,8 +41,8 @@ struct HeadFile {
   std::string base_name;      // the model file it was fitted on, for messages
   std::string base_identity;  // Model::identity() of it
   std::string text;           // what it reads: "conversation" (prompt and response) or "response"
-  std::string pooling;  // which positions: "last", "mean" or "end" (reward/features.hpp)
-  std::string provenance;  // how it was made
+  std::string pooling;        // which positions: "last", "mean" or "end" (reward/features.hpp)
+  std::string provenance;     // how it was made
   std::vector<float> weights;
   double bias = 0;
   std::optional<Calibration> calibration;

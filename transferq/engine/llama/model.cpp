@@ -9,6 +9,7 @@
 #include "transferq/core/sha256.hpp"
 #include "transferq/engine/llama/file_identity.hpp"
 #include "transferq/engine/llama/gguf_file.hpp"
+#include "transferq/engine/llama/load.hpp"
 #include "transferq/engine/llama/loaded_model.hpp"
 #include "transferq/engine/llama/runtime.hpp"
 #include "transferq/engine/llama/session.hpp"
@@ -85,18 +86,7 @@ Token LoadedModel::end() const {
 }
 
 std::vector<Token> LoadedModel::tokenize(std::string_view text, bool special) const {
-  std::vector<Token> out(text.size() + 8);
-  const auto run = [&] {
-    return llama_tokenize(vocab_, text.data(), static_cast<std::int32_t>(text.size()), out.data(),
-                          static_cast<std::int32_t>(out.size()), special, special);
-  };
-  std::int32_t count = run();
-  if (count < 0) {
-    out.resize(static_cast<std::size_t>(-count));
-    count = run();
-  }
-  out.resize(static_cast<std::size_t>(count));
-  return out;
+  return llama::tokenize(vocab_, text, special, special);
 }
 
 std::string LoadedModel::piece(Token token, bool special) const {
@@ -179,15 +169,7 @@ std::shared_ptr<const Model> load_model(const std::filesystem::path& path,
                             path.string()));
   }
   refuse_encoder(path);
-  llama_model_params params = llama_model_default_params();
-  params.n_gpu_layers = options.gpu_layers;
-  clear_log();
-  llama_model* model = llama_model_load_from_file(path.c_str(), params);
-  if (model == nullptr) {
-    throw Error(ErrorKind::model,
-                fmt::format("can't load {}: {}; check that the GGUF file is whole", path.string(),
-                            last_error()));
-  }
+  llama_model* model = load_weights(path, options);
   auto loaded = std::make_shared<LoadedModel>(path, model);
   if (llama_model_is_recurrent(model) || llama_model_is_hybrid(model) ||
       llama_model_has_encoder(model)) {
