@@ -126,8 +126,8 @@ TEST_F(CombineTest, MalformedListsAreRefused) {
     expect_error(ErrorKind::usage, words, [&] { read(list); });
   };
   refuse("sum=", {"sum={length=50}"});
-  refuse("sum={words=a} {words=b},weights=1", {"2 rewards and 1 weights"});
-  refuse("sum={words=a},weights=", {"1 rewards and 0 weights"});
+  refuse("sum={words=a} {words=b},weights=1", {"1 numbers for 2"});
+  refuse("sum={words=a},weights=", {"0 numbers for 1"});
   refuse("sum={words=a},weights=x", {"weights=x"});
   refuse("sum={words=a},weights=inf", {"finite"});
   refuse("sum={words=a} {nonsense=1}", {"nonsense"});

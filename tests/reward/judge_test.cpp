@@ -116,7 +116,7 @@ TEST_F(JudgeTest, AnswersOfSeveralTokensAndMalformedPromptsAreRefused) {
   expect_error(ErrorKind::usage, {"{criterion}"},
                [&] { read("judge=a|b,yes=y,no=n,prompt=\\{answer}"); });
   expect_error(ErrorKind::usage, {"question about the answer"}, [&] { read("judge="); });
-  expect_error(ErrorKind::usage, {"weights", "one each"},
+  expect_error(ErrorKind::usage, {"weights=1", "one a piece"},
                [&] { read("judge=a|b,weights=1,yes=y,no=n"); });
   expect_error(ErrorKind::usage, {"weights=x"}, [&] { read("judge=a,weights=x,yes=y,no=n"); });
   expect_error(ErrorKind::io, {"/no/such"}, [&] { read("judge=a,prompt=@/no/such"); });

@@ -73,7 +73,10 @@ std::unique_ptr<Reward> affine(std::unique_ptr<Reward> reward, double by, double
                                const std::string& kind, const std::string& settings) {
   std::optional<Calibration> calibration = reward->info().calibration;
   if (calibration) {
-    *calibration = {by * calibration->mean + plus, std::abs(by) * calibration->spread};
+    const auto map = [&](std::optional<double> x) { return x ? std::optional(by * *x + plus) : x; };
+    *calibration = {by * calibration->mean + plus, std::abs(by) * calibration->spread,
+                    map(by < 0 ? calibration->high : calibration->low),
+                    map(by < 0 ? calibration->low : calibration->high)};
   }
   const bool bounded = reward->info().bounded;
   return std::make_unique<Combination>(
@@ -109,22 +112,6 @@ double finite(const Spec& spec, const std::string& key, double fallback) {
     throw usage(fmt::format("{}={} must be a finite number", key, spec.get(key)));
   }
   return value;
-}
-
-// Numbers with spaces between them; `count` ones where the key is absent.
-std::vector<double> weights(const Spec& spec, std::size_t count) {
-  if (!spec.has("weights")) return std::vector<double>(count, 1.0);
-  std::vector<double> out;
-  const std::string list = spec.get("weights");
-  for (std::size_t at = 0; (at = list.find_first_not_of(' ', at)) != std::string::npos;) {
-    const std::size_t end = std::min(list.find(' ', at), list.size());
-    Spec one;
-    one.text = spec.text;
-    one.values["weights"] = list.substr(at, end - at);
-    out.push_back(finite(one, "weights", 0));
-    at = end;
-  }
-  return out;
 }
 
 }  // namespace

@@ -191,12 +191,8 @@ std::vector<Criterion> criteria(const Spec& spec) {
   for (std::string& text : split(text_or_file(spec.get("judge"), "criteria"), '|')) {
     out.push_back({std::move(text), 1.0});
   }
-  const std::vector<double> weights = numbers(spec, "weights");
-  if (!weights.empty() && weights.size() != out.size()) {
-    throw Error(ErrorKind::usage, fmt::format("weights={} are {} for {} criteria; give one each",
-                                              spec.get("weights"), weights.size(), out.size()));
-  }
-  for (std::size_t i = 0; i < weights.size(); ++i) out[i].weight = weights[i];
+  const std::vector<double> all = weights(spec, out.size());
+  for (std::size_t i = 0; i < out.size(); ++i) out[i].weight = all[i];
   return out;
 }
 

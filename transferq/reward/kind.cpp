@@ -44,12 +44,21 @@ std::size_t whole_number(const Spec& spec, const std::string& key, std::size_t f
   return static_cast<std::size_t>(value);
 }
 
-std::vector<double> numbers(const Spec& spec, const std::string& key) {
-  std::istringstream stream(spec.get(key));
+std::vector<double> weights(const Spec& spec, std::size_t count) {
+  if (!spec.has("weights")) return std::vector<double>(count, 1.0);
+  std::istringstream stream(spec.get("weights"));
   std::vector<double> out;
   for (std::string word; stream >> word;) {
-    const Spec one{spec.text, "", {{key, word}}};
-    out.push_back(one.number(key, 0));
+    const Spec one{spec.text, "", {{"weights", word}}};
+    out.push_back(one.number("weights", 0));
+    if (!std::isfinite(out.back())) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("weights={} must be finite numbers", spec.get("weights")));
+    }
+  }
+  if (out.size() != count) {
+    throw Error(ErrorKind::usage, fmt::format("weights={} are {} numbers for {}; give one a piece",
+                                              spec.get("weights"), out.size(), count));
   }
   return out;
 }

@@ -44,8 +44,9 @@ std::size_t whole_number(const Spec& spec, const std::string& key, std::size_t f
 // The value of a key as 1, true, yes or 0, false, no. Throws Error (usage) when it is none.
 bool yes_or_no(const Spec& spec, const std::string& key, bool fallback);
 
-// The value of a key as numbers divided by spaces; none when it is absent. Throws Error (usage).
-std::vector<double> numbers(const Spec& spec, const std::string& key);
+// The finite numbers of `weights=1 0.5`, `count` of them: ones when it is absent. Throws Error
+// (usage).
+std::vector<double> weights(const Spec& spec, std::size_t count);
 
 // All that makes a policy's distribution what it is, for fingerprints.
 std::string describe_policy(const Policy& policy);
