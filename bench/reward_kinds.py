@@ -96,7 +96,6 @@ def main():
         kinds = {
             "head": "head=sentiment",
             "head, mean pooled": "head=harmlessness",
-            "head of preferences": "head=helpfulness",
             "rank": f"rank={rank}",
             "judge": "judge=Is the answer cheerful?",
             "implicit": "implicit={system=Answer like a cheerful pirate.},beta=1",

@@ -81,7 +81,9 @@ void add_session_flags(CLI::App& command, SessionFlags& f) {
       ->check(count());
   command.add_option("--gpu-layers", f.gpu_layers, "Layers on a GPU, where the engine has one")
       ->option_text("N [all]");
-  command.add_option("--context", f.context, "Cells of memory a session has, in tokens")
+  command
+      .add_option("--context", f.context,
+                  "Cells of memory a session has, in tokens; what works in one session shares them")
       ->option_text("N [as needed]")
       ->check(count());
   command.add_option("--cache", f.cache, "Precision of the memory")
@@ -185,17 +187,24 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
     const Policy& roller = by_baseline ? *baseline : reference;
     reward = make_reward(f.reward, models, roller.shared_model(), form);
   }
+  if (f.decoder.name == "official" && reward && !reward->info().whole) {
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("the decoder official scores prompt and response as one text, which the "
+                    "reward {} can't; use another decoder",
+                    reward->info().name));
+  }
   DecoderOptions options = f.decoder;
   options.finished_only = reward != nullptr && !reward->info().partial;
   std::shared_ptr<const Decoder> decoder = make_decoder(options, reference.model().vocabulary());
 
   const DecoderOptions& d = f.decoder;
   const std::string settings = fmt::format(
-      "{}|{}|{}|{} {} {} {} {} {} {} {} {} {}|{} {} {} {}", describe_policy(reference),
+      "{}|{}|{}|{} {} {} {} {} {} {} {} {} {} {}|{} {} {} {}", describe_policy(reference),
       baseline ? describe_policy(*baseline) : "", reward ? reward->info().fingerprint : "", d.name,
-      f.transfer, static_cast<int>(d.proposal), static_cast<int>(d.choose), d.alpha, d.top_k,
-      d.horizon, d.rollouts, d.greedy_rollouts, d.samples, f.max_tokens, f.seed, f.cache,
-      f.context);
+      f.transfer, options.finished_only, static_cast<int>(d.proposal), static_cast<int>(d.choose),
+      d.alpha, d.top_k, d.horizon, d.rollouts, d.greedy_rollouts, d.samples, f.max_tokens, f.seed,
+      f.cache, f.context);
   Setup setup{std::move(reference), std::move(baseline), std::move(reward),
               std::move(decoder),   f.max_tokens,        f.seed};
   return {std::move(setup), std::move(session), sha256(settings).substr(0, 16)};

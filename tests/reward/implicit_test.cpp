@@ -96,6 +96,36 @@ TEST_F(ImplicitTest, CostsAreToldForEachPolicy) {
   }
 }
 
+TEST_F(ImplicitTest, AResponseBeyondTheContextIsCutAtItsEnd) {
+  const Prompt prompt = make_prompt("p", "a");
+  const std::string text(200, 'x');
+  const auto other = store_.model(tiny_.file({.seed = 5}).string());
+  const auto reward =
+      make_implicit(Policy(other, Format::chat), Policy(model_, Format::chat), 1, false);
+  for (const std::size_t context : {64, 80, 100}) {  // fixed, for each policy's session
+    SessionPool pool(testing::session_of(context, 8));
+    const auto scorer = reward->open(prompt, pool, {20, 4, 8});
+    const std::vector<Draft> drafts{{text, {}, {}, false}, {text + "yy", {}, {}, false}};
+    const auto scores = scorer->score(drafts);
+    EXPECT_NEAR(scores[0], scores[1], 1e-4);
+  }
+}
+
+TEST_F(ImplicitTest, ATextOfMoreTokensThanWerePlannedIsReadAllTheSame) {
+  const auto other = store_.model(tiny_.file({.seed = 5}).string());
+  const auto reward =
+      make_implicit(Policy(other, Format::chat), Policy(model_, Format::chat), 1, false);
+  const std::string text(120, 'x');
+  SessionPool small(testing::session_of()), large(testing::session_of());
+  const std::vector<Draft> drafts{{"x", {}, {}, false}, {text, {}, {}, false}};
+  const auto scorer = reward->open(make_prompt("p", "a"), small, {2, 1, 1});
+  const double first = scorer->score({&drafts[0], 1}).at(0);
+  const double second = scorer->score({&drafts[1], 1}).at(0);
+  const auto right = reward->open(make_prompt("p", "a"), large, {200, 4, 4})->score(drafts);
+  EXPECT_NEAR(first, right[0], 1e-3);
+  EXPECT_NEAR(second, right[1], 1e-3);
+}
+
 TEST_F(ImplicitTest, BadPairsAndBetasAreRefused) {
   const auto read = [&](const std::string& list) {
     return make_reward(list, store_, model_, Format::chat);

@@ -113,6 +113,8 @@ TEST_F(JudgeTest, AnswersOfSeveralTokensAndMalformedPromptsAreRefused) {
   expect_error(ErrorKind::usage, {"'Qzx'", "3 tokens", model_->name(), "yes="},
                [&] { read("judge=Good?,yes=Qzx,no=n"); });
   expect_error(ErrorKind::usage, {"{answer}"}, [&] { read("judge=Good?,yes=y,no=n,prompt=x"); });
+  expect_error(ErrorKind::usage, {"{answer} once"},
+               [&] { read("judge=a,yes=y,no=n,prompt=x {answer} {answer} {criterion}"); });
   expect_error(ErrorKind::usage, {"{criterion}"},
                [&] { read("judge=a|b,yes=y,no=n,prompt=\\{answer}"); });
   expect_error(ErrorKind::usage, {"question about the answer"}, [&] { read("judge="); });

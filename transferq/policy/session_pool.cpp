@@ -87,9 +87,10 @@ void SessionPool::check(const Policy& policy, Fit fit) {
 
 std::size_t SessionPool::planned(const Policy& policy) { return entry(policy).planned; }
 
-Session& SessionPool::get(const Policy& policy) {
+Session& SessionPool::get(const Policy& policy, std::size_t least) {
   Entry& e = entry(policy);
-  const std::size_t cells = options_.cells > 0 ? options_.cells : e.planned;
+  std::size_t cells = options_.cells > 0 ? options_.cells : e.planned;
+  if (e.users <= 1) cells = std::max(cells, least);
   const std::size_t branches = options_.branches + e.branches;
   if (e.session == nullptr || e.session->capacity().cells < cells || e.opened < branches) {
     e.session.reset();  // free its memory first

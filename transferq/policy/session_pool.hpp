@@ -53,8 +53,9 @@ class SessionPool {
   // Cells announced so far for a policy's session.
   std::size_t planned(const Policy& policy);
 
-  // The session for a policy, large enough for what was planned.
-  Session& get(const Policy& policy);
+  // The session for a policy, large enough for what was planned. One that has a single user is made
+  // anew with `least` cells where it has fewer; that user must hold no branch of it then.
+  Session& get(const Policy& policy, std::size_t least = 0);
 
  private:
   struct Entry {

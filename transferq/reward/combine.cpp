@@ -36,6 +36,7 @@ class Combination final : public Reward {
     for (const auto& reward : inner_) {
       print += " " + reward->info().fingerprint;
       info_.partial = info_.partial && reward->info().partial;
+      info_.whole = info_.whole && reward->info().whole;
     }
     info_.name = formula(kind, inner_, settings);
     info_.fingerprint = sha256(print);

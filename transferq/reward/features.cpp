@@ -4,22 +4,34 @@
 
 namespace tq {
 
+namespace {
+
+std::vector<Token> before_response(const Policy& base, const Prompt& prompt, bool conversation) {
+  return conversation ? base.encode(prompt) : base.model().tokenize("", true);
+}
+
+PrefixCacheOptions reading(const FeatureOptions& options, std::size_t prompt) {
+  PrefixCacheOptions out;
+  out.reading = options.both ? Reading::both : options.mean ? Reading::mean : Reading::last;
+  out.from = std::max<std::size_t>(prompt, 1) - 1;
+  return out;
+}
+
+}  // namespace
+
 FeatureReader::FeatureReader(const Policy& base, SessionPool& sessions, const Prompt& prompt,
                              FeatureOptions options, const Workload& work)
-    : base_(base),
-      sessions_(sessions),
-      options_(options),
-      prompt_(options.conversation ? base.encode(prompt) : base.model().tokenize("", true)) {
-  longest_ = sessions.plan_cut(base, prompt_.size(), work);
-}
+    : options_(options),
+      prompt_(before_response(base, prompt, options.conversation)),
+      reader_(base, sessions, prompt_.size(), work, reading(options, prompt_.size())) {}
 
 bool FeatureReader::reads(const Stream& stream) const {
   return options_.conversation && !options_.mean && !options_.end && !options_.both &&
-         share_session(stream.policy(), base_) && stream.prompt() == prompt_;
+         share_session(stream.policy(), reader_.policy()) && stream.prompt() == prompt_;
 }
 
 std::vector<Token> FeatureReader::sequence(const Draft& draft) const {
-  const Model& model = base_.model();
+  const Model& model = reader_.policy().model();
   std::vector<Token> tokens;
   if (draft.whole) {
     tokens = model.tokenize(draft.text, true);
@@ -35,7 +47,7 @@ std::vector<Token> FeatureReader::sequence(const Draft& draft) const {
     tokens.insert(tokens.end(), response.begin(), response.end());
   }
   const bool end = options_.end && !draft.whole && model.end() != kNoToken;
-  tokens.resize(std::min(tokens.size(), longest_ - (end ? 1 : 0)));
+  tokens.resize(std::min(tokens.size(), reader_.longest() - (end ? 1 : 0)));
   if (end) tokens.push_back(model.end());
   return tokens;
 }
@@ -47,32 +59,19 @@ std::vector<std::vector<float>> FeatureReader::read(std::span<const Draft> draft
   for (std::size_t i = 0; i < drafts.size(); ++i) {
     features[i] = drafts[i].hidden;
     if (!features[i].empty()) continue;
-    features[i].assign(base_.model().hidden_size() * (options_.both ? 2 : 1), 0.0F);
+    features[i].assign(reader_.policy().model().hidden_size() * (options_.both ? 2 : 1), 0.0F);
     std::vector<Token> tokens = sequence(drafts[i]);
     if (tokens.empty()) continue;
     sequences.push_back(std::move(tokens));
     from.push_back(i);
   }
-  if (sequences.empty()) return features;
-  if (!cache_) {
-    PrefixCacheOptions options;
-    options.reading = options_.both ? Reading::both : options_.mean ? Reading::mean : Reading::last;
-    options.from = std::max<std::size_t>(prompt_.size(), 1) - 1;
-    options.keep_only_trunk = sessions_.shared(base_);
-    cache_.emplace(sessions_.get(base_), options);
-  }
-  const auto states = cache_->read(sequences);
+  const auto states = reader_.read(sequences);
   for (std::size_t i = 0; i < from.size(); ++i) {
     features[from[i]].assign(states[i].begin(), states[i].end());
   }
   return features;
 }
 
-std::vector<ModelCost> FeatureReader::costs() const {
-  if (!cache_) return {};
-  const std::uint64_t all = cache_->evaluations();
-  const auto prompt = std::min<std::uint64_t>(all, prompt_.size());
-  return {{base_.model().name(), prompt, all - prompt}};
-}
+std::vector<ModelCost> FeatureReader::costs() const { return reader_.costs(); }
 
 }  // namespace tq

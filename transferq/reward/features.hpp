@@ -13,11 +13,9 @@
 // Not thread-safe.
 #pragma once
 
-#include <optional>
 #include <vector>
 
-#include "transferq/reward/prefix_cache.hpp"
-#include "transferq/reward/reward.hpp"
+#include "transferq/reward/text_reader.hpp"
 
 namespace tq {
 
@@ -50,12 +48,9 @@ class FeatureReader {
  private:
   std::vector<Token> sequence(const Draft& draft) const;
 
-  const Policy& base_;
-  SessionPool& sessions_;
   FeatureOptions options_;
-  std::vector<Token> prompt_;         // what comes before the response
-  std::size_t longest_;               // tokens of a text
-  std::optional<PrefixCache> cache_;  // opened when something must be evaluated
+  std::vector<Token> prompt_;  // what comes before the response
+  TextReader reader_;
 };
 
 }  // namespace tq

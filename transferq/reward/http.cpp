@@ -112,6 +112,12 @@ class Server {
       const std::size_t count = rows_in_request(options_.form, rows);
       for (Outcome& outcome : ask(rows.first(count))) outcomes.push_back(std::move(outcome));
       rows = rows.subspan(count);
+      const auto& failure = outcomes.back().failure;
+      if (failure &&
+          !failure->suspect) {  // nobody there: the others would wait as long for nothing
+        outcomes.insert(outcomes.end(), rows.size(), Outcome(outcomes.back()));
+        break;
+      }
     }
     return outcomes;
   }

@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <utility>
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
-#include "transferq/reward/prefix_cache.hpp"
+#include "transferq/reward/text_reader.hpp"
 
 namespace tq {
 namespace {
@@ -21,41 +20,28 @@ class Likelihood {
  public:
   Likelihood(const Policy& policy, SessionPool& sessions, const Prompt& prompt,
              const Workload& work)
-      : policy_(policy), sessions_(sessions), prompt_(policy.encode(prompt)) {
-    longest_ = sessions.plan_cut(policy, prompt_.size(), work);
-  }
+      : prompt_(policy.encode(prompt)),
+        reader_(policy, sessions, prompt_.size(), work,
+                {Reading::likelihood, prompt_.size(), {}, false}) {}
 
   std::vector<double> of(const std::vector<Tokens>& responses) {
-    if (!cache_) {
-      cache_.emplace(
-          sessions_.get(policy_),
-          PrefixCacheOptions{Reading::likelihood, prompt_.size(), {}, sessions_.shared(policy_)});
-    }
     std::vector<Tokens> sequences;
     for (const Tokens& response : responses) {
       sequences.push_back(prompt_);
       sequences.back().insert(sequences.back().end(), response.begin(), response.end());
     }
     std::vector<double> out;
-    for (const auto& row : cache_->read(sequences)) out.push_back(row.front());
+    for (const auto& row : reader_.read(sequences)) out.push_back(row.front());
     return out;
   }
 
   // Tokens of a response that fit the context.
-  std::size_t room() const { return longest_ - prompt_.size(); }
-
-  ModelCost cost() const {
-    const std::uint64_t all = cache_ ? cache_->evaluations() : 0;
-    const auto prompt = std::min<std::uint64_t>(all, prompt_.size());
-    return {policy_.model().name(), prompt, all - prompt};
-  }
+  std::size_t room() const { return reader_.longest() - prompt_.size(); }
+  std::vector<ModelCost> costs() const { return reader_.costs(); }
 
  private:
-  const Policy& policy_;
-  SessionPool& sessions_;
   Tokens prompt_;
-  std::size_t longest_;
-  std::optional<PrefixCache> cache_;
+  TextReader reader_;
 };
 
 class ImplicitScorer final : public Scorer {
@@ -68,7 +54,11 @@ class ImplicitScorer final : public Scorer {
         beta_(beta),
         policy_tokens_(policy_tokens) {}
 
-  std::vector<ModelCost> costs() const override { return {aligned_.cost(), reference_.cost()}; }
+  std::vector<ModelCost> costs() const override {
+    std::vector<ModelCost> both = aligned_.costs();
+    for (ModelCost& cost : reference_.costs()) both.push_back(std::move(cost));
+    return both;
+  }
 
  private:
   std::vector<double> compute(std::span<const Draft> drafts) override {
@@ -107,6 +97,7 @@ class Implicit final : public Reward {
         beta_(beta),
         policy_tokens_(policy_tokens) {
     info_.name = "implicit";
+    info_.whole = false;
     info_.fingerprint = sha256(fmt::format("implicit|{}|{}|{}", describe_policy(aligned_),
                                            describe_policy(reference_), beta_));
   }

@@ -6,14 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <optional>
 #include <sstream>
 #include <utility>
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/logspace.hpp"
 #include "transferq/core/sha256.hpp"
-#include "transferq/reward/prefix_cache.hpp"
+#include "transferq/reward/text_reader.hpp"
 
 namespace tq {
 namespace {
@@ -78,33 +77,17 @@ Frame frame_of(const Policy& judge, const JudgeOptions& options, const Prompt& p
 
 class JudgeScorer final : public Scorer {
  public:
-  JudgeScorer(const Policy& judge, const JudgeOptions& options, SessionPool& sessions, Frame frame,
-              std::size_t longest, Tokens watch, std::size_t yes)
-      : judge_(judge),
-        options_(options),
-        sessions_(sessions),
-        frame_(std::move(frame)),
-        longest_(longest),
-        watch_(std::move(watch)),
-        yes_(yes) {}
+  JudgeScorer(const JudgeOptions& options, Frame frame, TextReader reader, std::size_t yes)
+      : options_(options), frame_(std::move(frame)), reader_(std::move(reader)), yes_(yes) {}
 
-  std::vector<ModelCost> costs() const override {
-    if (!cache_) return {};
-    const std::uint64_t all = cache_->evaluations();
-    const auto prompt = std::min<std::uint64_t>(all, frame_.head.size());
-    return {{judge_.model().name(), prompt, all - prompt}};
-  }
+  std::vector<ModelCost> costs() const override { return reader_.costs(); }
 
  private:
   std::vector<double> compute(std::span<const Draft> drafts) override {
-    if (!cache_) {
-      cache_.emplace(sessions_.get(judge_),
-                     PrefixCacheOptions{Reading::next, 0, watch_, sessions_.shared(judge_)});
-    }
     std::vector<Tokens> answers;
-    const std::size_t room = longest_ - frame_.head.size() - frame_.tail_size;
+    const std::size_t room = reader_.longest() - frame_.head.size() - frame_.tail_size;
     for (const Draft& draft : drafts) {
-      answers.push_back(judge_.model().tokenize(draft.text, draft.whole));
+      answers.push_back(reader_.policy().model().tokenize(draft.text, false));
       answers.back().resize(std::min(answers.back().size(), room));
     }
     std::vector<double> scores(drafts.size(), 0.0);
@@ -116,7 +99,7 @@ class JudgeScorer final : public Scorer {
         append(sequences.back(), answer);
         append(sequences.back(), frame_.tails[c]);
       }
-      const auto logs = cache_->read(sequences);
+      const auto logs = reader_.read(sequences);
       for (std::size_t i = 0; i < logs.size(); ++i) {
         const std::span<const double> all(logs[i]);
         scores[i] += options_.criteria[c].weight *
@@ -126,14 +109,10 @@ class JudgeScorer final : public Scorer {
     return scores;
   }
 
-  const Policy& judge_;
   const JudgeOptions& options_;
-  SessionPool& sessions_;
   Frame frame_;
-  std::size_t longest_;  // tokens of a text
-  Tokens watch_;         // the yes tokens, then the no tokens
-  std::size_t yes_;      // how many are yes
-  std::optional<PrefixCache> cache_;
+  TextReader reader_;
+  std::size_t yes_;  // how many of the watched tokens are yes; the others are no
 };
 
 class Judge final : public Reward {
@@ -145,6 +124,7 @@ class Judge final : public Reward {
     std::string all = options_.prompt;
     for (const Criterion& c : options_.criteria) all += fmt::format("|{} {}", c.text, c.weight);
     info_.name = "judge";
+    info_.whole = false;
     info_.fingerprint = sha256(fmt::format("{}|{}|{}|{}", describe_policy(judge_), all,
                                            fmt::join(watch_, " "), options_.yes.size()));
   }
@@ -154,11 +134,10 @@ class Judge final : public Reward {
   std::unique_ptr<Scorer> open(const Prompt& prompt, SessionPool& sessions,
                                const Workload& work) const override {
     Frame frame = frame_of(judge_, options_, prompt);
-    const std::size_t longest =
-        sessions.plan_cut(judge_, frame.head.size() + frame.tail_size,
-                          {work.tokens, work.width, work.depth + frame.tail_size});
-    return std::make_unique<JudgeScorer>(judge_, options_, sessions, std::move(frame), longest,
-                                         watch_, options_.yes.size());
+    TextReader reader(judge_, sessions, frame.head.size(), work, {Reading::next, 0, watch_, false},
+                      frame.tail_size);
+    return std::make_unique<JudgeScorer>(options_, std::move(frame), std::move(reader),
+                                         options_.yes.size());
   }
 
  private:
@@ -212,11 +191,12 @@ std::unique_ptr<Reward> make_judge(Policy judge, JudgeOptions options) {
   const std::size_t criterion = options.prompt.find("{criterion}");
   const bool asked =
       criterion != std::string::npos ? criterion > answer : options.criteria.size() == 1;
-  if (answer == std::string::npos || !asked) {
-    throw Error(
-        ErrorKind::usage,
-        "a judge's prompt must have {answer}, and {criterion} behind it; see the default in "
-        "docs/rewards.md");
+  const bool once = answer != std::string::npos &&
+                    options.prompt.find("{answer}", answer + 1) == std::string::npos;
+  if (!once || !asked) {
+    throw Error(ErrorKind::usage,
+                "a judge's prompt must have {answer} once, and {criterion} behind it; see the "
+                "default in docs/rewards.md");
   }
   if (options.yes.empty() || options.no.empty()) {
     throw Error(ErrorKind::usage, "a judge needs a word for yes= and one for no=");

@@ -23,8 +23,8 @@ struct Criterion {
 
 struct JudgeOptions {
   std::vector<Criterion> criteria;
-  // What the judge is told; {question}, {answer} and {criterion} are filled in, the latter two once
-  // and in this order.
+  // What the judge is told; {question}, {answer} and {criterion} are filled in: the answer stands
+  // there once, and the criterion behind it.
   std::string prompt;
   std::vector<std::string> yes{"Yes",
                                "yes"};  // answers, one token each; their probabilities add up

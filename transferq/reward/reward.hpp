@@ -35,6 +35,7 @@ struct RewardInfo {
   // Whether unfinished responses can be scored. One that cannot is given only responses that ended
   // or are as long as they may be.
   bool partial = true;
+  bool whole = true;  // whether drafts that are prompt and response together can be scored
 };
 
 // What a reward's model has evaluated: tokens of the prompt, and behind it.

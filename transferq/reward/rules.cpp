@@ -18,6 +18,9 @@
 namespace tq {
 namespace {
 
+// The standard library's matcher recurses a frame a character; beyond this the stack might end.
+constexpr std::size_t kLongestForRegex = 4096;
+
 using Rule = std::function<double(const std::string&)>;
 
 class RuleScorer final : public Scorer {
@@ -102,6 +105,12 @@ std::unique_ptr<Reward> make_regex_rule(const std::string& pattern, std::size_t 
   return std::make_unique<RuleReward>(
       fmt::format("regex={},cap={}", pattern, cap), cap > 0,
       [expression, cap](const std::string& text) {
+        if (text.size() > kLongestForRegex) {
+          throw Error(ErrorKind::input,
+                      fmt::format("a regex reward reads responses of up to {} bytes, and this one "
+                                  "has {}; lower --max-tokens, or score by a program",
+                                  kLongestForRegex, text.size()));
+        }
         const std::sregex_iterator begin(text.begin(), text.end(), expression);
         return capped(static_cast<std::size_t>(std::distance(begin, {})), cap);
       });

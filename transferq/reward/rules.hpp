@@ -13,7 +13,8 @@ namespace tq {
 std::unique_ptr<Reward> make_length_rule(std::size_t target);
 
 // How often an ECMAScript regular expression matches, at most `cap` times (0: no limit). Throws
-// Error (usage) when the pattern is malformed.
+// Error (usage) when the pattern is malformed; scoring a text of more than 4096 bytes throws Error
+// (input).
 std::unique_ptr<Reward> make_regex_rule(const std::string& pattern, std::size_t cap);
 
 // How many of the response's words are wanted, less those to avoid; case does not matter in ASCII,
