@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TQ = os.environ.get("TQ", str(ROOT / "build/release/apps/tq/tq"))
 MAKE_TINY = os.environ.get("MAKE_TINY", str(ROOT / "build/release/tests/apps/make_tiny"))
 PROMPTS = ROOT / "examples/prompts/everyday.jsonl"
-COMMON = ["--max-tokens", "20", "--top-k", "5", "--horizon", "6"]
+COMMON = ["--max-tokens", "12", "--top-k", "4", "--horizon", "4"]
 DECODERS = {
     "greedy": ["--decoder", "greedy"],
     "best-of-8": ["--decoder", "best-of", "--samples", "8"],
