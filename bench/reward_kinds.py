@@ -49,13 +49,13 @@ def serve_lines():
 
 
 class Handler(BaseHTTPRequestHandler):
-    """The HTTP reward: questions asked back, one point each."""
+    """The HTTP reward: a point for each letter e."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
         rows = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["rows"]
-        body = json.dumps({"rewards": [row["response"].count("?") for row in rows]}).encode()
+        body = json.dumps({"rewards": [row["response"].count("e") for row in rows]}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -100,7 +100,7 @@ def main():
             "judge": "judge=Is the answer cheerful?",
             "implicit": "implicit={system=Answer like a cheerful pirate.},beta=1",
             "length": "length=9",
-            "regex": "regex=[!?],cap=5",
+            "regex": "regex=[aeiou]{2},cap=9",
             "words": "words=you your good,cap=5",
             "similar": "similar=The sun is shining and everybody is happy.",
             "program": f"program={sys.executable} {Path(__file__).resolve()} --program",
