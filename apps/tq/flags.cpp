@@ -65,7 +65,9 @@ const CLI::Validator& count() {
 
 std::string reward_help() {
   std::vector<std::string> forms;
-  for (const RewardKind& kind : reward_kinds()) forms.push_back(kind.form);
+  for (const RewardKind& kind : reward_kinds()) {
+    forms.push_back(fmt::format("{} ({})", kind.form, kind.summary));
+  }
   return fmt::format("What to work towards: {}", fmt::join(forms, "; "));
 }
 
