@@ -4,7 +4,7 @@
 # Tools, as package:command. Any command of that name will do, wherever it comes from.
 tool_packages="g++:g++ cmake:cmake ninja-build:ninja python3:python3 clang-format:clang-format"
 library_packages="libc6-dev python3-venv libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev
-  libssl-dev libcpp-httplib-dev zlib1g-dev libeigen3-dev liblbfgs-dev
+  libssl-dev libcpp-httplib-dev zlib1g-dev libeigen3-dev liblbfgs-dev libpcre2-dev
   libgtest-dev libgmock-dev librapidcheck-dev"
 
 # Prints the packages that are not there, on one line.

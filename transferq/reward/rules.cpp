@@ -8,18 +8,15 @@
 #include <cmath>
 #include <functional>
 #include <iterator>
-#include <regex>
 #include <set>
 #include <sstream>
 #include <utility>
 
 #include "transferq/core/error.hpp"
+#include "transferq/core/pattern.hpp"
 
 namespace tq {
 namespace {
-
-// The standard library's matcher recurses a frame a character; beyond this the stack might end.
-constexpr std::size_t kLongestForRegex = 4096;
 
 using Rule = std::function<double(const std::string&)>;
 
@@ -95,24 +92,10 @@ std::unique_ptr<Reward> make_length_rule(std::size_t target) {
 }
 
 std::unique_ptr<Reward> make_regex_rule(const std::string& pattern, std::size_t cap) {
-  std::regex expression;
-  try {
-    expression.assign(pattern, std::regex::ECMAScript | std::regex::optimize);
-  } catch (const std::regex_error& e) {
-    throw Error(ErrorKind::usage,
-                fmt::format("the regular expression '{}' is malformed: {}", pattern, e.what()));
-  }
   return std::make_unique<RuleReward>(
       fmt::format("regex={},cap={}", pattern, cap), cap > 0,
-      [expression, cap](const std::string& text) {
-        if (text.size() > kLongestForRegex) {
-          throw Error(ErrorKind::input,
-                      fmt::format("a regex reward reads responses of up to {} bytes, and this one "
-                                  "has {}; lower --max-tokens, or score by a program",
-                                  kLongestForRegex, text.size()));
-        }
-        const std::sregex_iterator begin(text.begin(), text.end(), expression);
-        return capped(static_cast<std::size_t>(std::distance(begin, {})), cap);
+      [expression = Pattern(pattern), cap](const std::string& text) {
+        return capped(expression.count(text), cap);
       });
 }
 
