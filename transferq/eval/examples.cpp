@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "transferq/core/error.hpp"
-#include "transferq/core/text.hpp"
+#include "transferq/eval/data/row_texts.hpp"
 #include "transferq/eval/example_row.hpp"
 #include "transferq/eval/json_fields.hpp"
 #include "transferq/eval/text_file.hpp"
@@ -16,69 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-// A piece of the file that should be one row.
-struct Piece {
-  std::size_t line;
-  std::string_view text;
-};
-
-std::vector<Piece> lines_of(std::string_view text) {
-  std::vector<Piece> out;
-  for (std::size_t line = 1, at = 0; at < text.size(); ++line) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view piece = text.substr(at, end - at);
-    if (!blank(std::string(piece))) out.push_back({line, piece});
-    at = end + 1;
-  }
-  return out;
-}
-
-// The elements of a JSON array, each where it begins, so that errors can name its line. Only
-// strings and brackets are understood here: the elements are parsed one by one. The array's own
-// brackets must be there, and nothing behind them.
-std::vector<Piece> elements_of(std::string_view text) {
-  std::vector<Piece> out;
-  std::size_t line = 1, depth = 0, from = std::string_view::npos, from_line = 0, close = 0;
-  bool in_string = false, closed = false;
-  const auto finish = [&](std::size_t end) {
-    if (from != std::string_view::npos) out.push_back({from_line, text.substr(from, end - from)});
-    from = std::string_view::npos;
-  };
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\n') ++line;
-    const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
-    if (closed && !space) break;
-    if (depth == 1 && !in_string && !space && c != ',' && c != ']' &&
-        from == std::string_view::npos) {
-      from = i;
-      from_line = line;
-    }
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      ++depth;
-    } else if ((c == '}' || c == ']') && depth > 0 && --depth == 0) {
-      finish(i);
-      closed = true;
-      close = i;
-    } else if (c == ',' && depth == 1) {
-      finish(i);
-    }
-  }
-  if (!closed || text.find_first_not_of(" \t\r\n", close + 1) != std::string_view::npos) {
-    throw Error(ErrorKind::input, fmt::format("line {}: the JSON array does not end as one", line));
-  }
-  return out;
-}
-
-ExampleFormat detect(const Piece& first, bool array) {
+ExampleFormat detect(const RowText& first, bool array) {
   const char begin =
       first.text[std::min(first.text.find_first_not_of(" \t\r\n"), first.text.size() - 1)];
   if (array || begin == '{') {
@@ -108,11 +46,8 @@ void add(Examples& out, ExampleRow row) {
   }
 }
 
-ExampleRow parse_row(const Piece& piece, ExampleFormat format) {
-  if (const std::size_t at = invalid_utf8(piece.text); at != std::string::npos) {
-    throw Error(ErrorKind::input,
-                fmt::format("not valid UTF-8 at byte {}; save the file as UTF-8", at + 1));
-  }
+ExampleRow parse_row(const RowText& piece, ExampleFormat format) {
+  require_utf8(piece.text);
   if (format == ExampleFormat::labelled) return labelled_row(piece.text, piece.line);
   const json row = json::parse(piece.text);
   if (format == ExampleFormat::hh) return dialogue_row(row, piece.line);
@@ -122,10 +57,8 @@ ExampleRow parse_row(const Piece& piece, ExampleFormat format) {
 }  // namespace
 
 Examples parse_examples(std::string_view text, const std::string& name, ExampleFormat format) {
-  constexpr std::string_view kMark = "\xEF\xBB\xBF";
-  if (text.substr(0, kMark.size()) == kMark) text.remove_prefix(kMark.size());
-  const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
-  const bool array = format != ExampleFormat::labelled && begin < text.size() && text[begin] == '[';
+  text = without_mark(text);
+  const bool array = format != ExampleFormat::labelled && begins_array(text);
   Examples out;
   std::size_t line = 0;
   std::optional<bool> pairs;  // what the file holds
@@ -134,9 +67,9 @@ Examples parse_examples(std::string_view text, const std::string& name, ExampleF
                      : Error(kind, fmt::format("{} line {}: {}", name, line, why));
   };
   try {
-    const std::vector<Piece> pieces = array ? elements_of(text) : lines_of(text);
+    const std::vector<RowText> pieces = array ? elements_of(text) : lines_of(text);
     if (pieces.empty()) throw Error(ErrorKind::input, "has no rows");
-    for (const Piece& piece : pieces) {
+    for (const RowText& piece : pieces) {
       line = piece.line;
       if (format == ExampleFormat::automatic) format = detect(piece, array);
       ExampleRow row = parse_row(piece, format);
