@@ -269,9 +269,10 @@ void add_generate(CLI::App& app) {
   CLI::App* command = app.add_subcommand("generate", "Answer a prompt, or a file of prompts");
   command->add_option("prompt", flags->prompt, "The prompt, in quotes; - reads standard input");
   command
-      ->add_option("--prompts", flags->prompts,
-                   "A file with one {\"id\", \"prompt\"} or {\"id\", \"messages\"} a line, or one of "
-                   "a published form (docs), JSON, JSONL or CSV, gzip or not")
+      ->add_option(
+          "--prompts", flags->prompts,
+          "A file with one {\"id\", \"prompt\"} or {\"id\", \"messages\"} a line, or one of "
+          "a published form (docs), JSON, JSONL or CSV, gzip or not")
       ->option_text("FILE");
   command
       ->add_option("--out", flags->out,

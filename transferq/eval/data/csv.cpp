@@ -41,8 +41,9 @@ class Reader {
       value = text_.substr(at_, end - at_);
       at_ = end;
       if (at_ < text_.size() && text_[at_] == '"') {
-        refuse(line_, "a quote inside a field that has none around it; put the field in quotes and "
-                      "double the quote");
+        refuse(line_,
+               "a quote inside a field that has none around it; put the field in quotes and "
+               "double the quote");
       }
     }
     record.fields.push_back(std::move(value));
@@ -88,9 +89,10 @@ std::vector<CsvRecord> parse_csv(std::string_view text) {
   Reader reader(text);
   for (CsvRecord record; reader.next(record);) {
     if (!records.empty() && record.fields.size() != records.front().fields.size()) {
-      refuse(record.line, fmt::format("{} fields where the header has {}; a field with a comma must "
-                                      "stand in quotes",
-                                      record.fields.size(), records.front().fields.size()));
+      refuse(record.line,
+             fmt::format("{} fields where the header has {}; a field with a comma must "
+                         "stand in quotes",
+                         record.fields.size(), records.front().fields.size()));
     }
     records.push_back(std::move(record));
   }

@@ -1,5 +1,5 @@
-// Comma-separated values as RFC 4180 defines them, read strictly: a field with a comma, a quote or a
-// line break stands in quotes, and a quote in it is doubled. Lines end by LF or CRLF; blank lines
+// Comma-separated values as RFC 4180 defines them, read strictly: a field with a comma, a quote or
+// a line break stands in quotes, and a quote in it is doubled. Lines end by LF or CRLF; blank lines
 // are skipped; every record has as many fields as the first.
 #pragma once
 

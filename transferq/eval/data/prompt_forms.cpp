@@ -138,9 +138,8 @@ std::vector<Message> read_csv_row(const json& row) {
   if (column == kColumns.end()) {
     std::vector<std::string> there;
     for (const auto& [name, value] : row.items()) there.push_back(name);
-    throw Error(ErrorKind::input,
-                fmt::format("no column {}; the columns are {}", fmt::join(kColumns, " or "),
-                            fmt::join(there, ", ")));
+    throw Error(ErrorKind::input, fmt::format("no column {}; the columns are {}",
+                                              fmt::join(kColumns, " or "), fmt::join(there, ", ")));
   }
   if (*column == "turns") {  // a list written as JSON, or the first turn alone
     const json list = json::parse(text_field(row, "turns"), nullptr, false);

@@ -56,7 +56,8 @@ std::string text_of(const Prompt& prompt) {
 const PromptForm& detect(const json& row, Container container) {
   if (container == Container::csv) return csv_prompt_form();
   const auto forms = prompt_forms();
-  return *std::find_if(forms.begin(), forms.end(), [&](const auto& form) { return form.fits(row); });
+  return *std::find_if(forms.begin(), forms.end(),
+                       [&](const auto& form) { return form.fits(row); });
 }
 
 Container container_for(std::string_view text, const std::string& name, const PromptForm* form) {
