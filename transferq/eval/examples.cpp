@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "transferq/core/error.hpp"
-#include "transferq/eval/data/row_texts.hpp"
+#include "transferq/eval/data/rows.hpp"
 #include "transferq/eval/example_row.hpp"
 #include "transferq/eval/json_fields.hpp"
 #include "transferq/eval/text_file.hpp"
@@ -54,6 +55,23 @@ ExampleRow parse_row(const RowText& piece, ExampleFormat format) {
   return json_row(row, piece.line);
 }
 
+// One of these columns makes a text a CSV file of examples.
+const std::array<std::string, 3> kColumns{"response", "text", "chosen"};
+
+// A CSV row has texts alone: a label is read as a number, and an empty prompt is none.
+ExampleRow csv_row(json row, std::size_t line) {
+  if (const auto label = row.find("label"); label != row.end()) {
+    const std::string text = label->get<std::string>();
+    const json value = json::parse(text, nullptr, false);
+    if (value.is_number() || blank(text)) *label = value.is_number() ? value : json();
+  }
+  if (const auto prompt = row.find("prompt"); prompt != row.end()) {
+    if (blank(prompt->get<std::string>())) row.erase(prompt);
+  }
+  if (is_dialogue_row(row)) return dialogue_row(row, line);
+  return json_row(row, line);
+}
+
 }  // namespace
 
 Examples parse_examples(std::string_view text, const std::string& name, ExampleFormat format) {
@@ -66,20 +84,31 @@ Examples parse_examples(std::string_view text, const std::string& name, ExampleF
     return line == 0 ? Error(kind, fmt::format("{} {}", name, why))
                      : Error(kind, fmt::format("{} line {}: {}", name, line, why));
   };
+  const auto take = [&](ExampleRow row) {
+    const bool is_pair = std::holds_alternative<Pair>(row);
+    if (pairs.value_or(is_pair) != is_pair) {
+      throw Error(ErrorKind::input,
+                  "pairs and single responses in one file; put each into a file of its own");
+    }
+    pairs = is_pair;
+    add(out, std::move(row));
+  };
   try {
+    if (format == ExampleFormat::automatic && container_of(text, "", kColumns) == Container::csv) {
+      const Rows rows(text, Container::csv);
+      if (rows.size() == 0) throw Error(ErrorKind::input, "has no rows");
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        line = rows.line(i);
+        take(csv_row(rows.at(i), line));
+      }
+      return out;
+    }
     const std::vector<RowText> pieces = array ? elements_of(text) : lines_of(text);
     if (pieces.empty()) throw Error(ErrorKind::input, "has no rows");
     for (const RowText& piece : pieces) {
       line = piece.line;
       if (format == ExampleFormat::automatic) format = detect(piece, array);
-      ExampleRow row = parse_row(piece, format);
-      const bool is_pair = std::holds_alternative<Pair>(row);
-      if (pairs.value_or(is_pair) != is_pair) {
-        throw Error(ErrorKind::input,
-                    "pairs and single responses in one file; put each into a file of its own");
-      }
-      pairs = is_pair;
-      add(out, std::move(row));
+      take(parse_row(piece, format));
     }
   } catch (const json::parse_error& e) {
     throw fail(ErrorKind::input,
