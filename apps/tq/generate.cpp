@@ -18,8 +18,8 @@
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
 #include "transferq/core/text.hpp"
+#include "transferq/eval/data/prompt_set.hpp"
 #include "transferq/eval/parallel.hpp"
-#include "transferq/eval/prompt_file.hpp"
 #include "transferq/eval/results_file.hpp"
 #include "transferq/eval/row.hpp"
 
@@ -53,7 +53,7 @@ std::vector<Prompt> load_prompts(const GenerateFlags& f) {
   if (!f.prompts.empty() && !f.prompt.empty()) {
     throw Error(ErrorKind::usage, "give either a prompt or --prompts FILE, not both");
   }
-  if (!f.prompts.empty()) return read_prompts(f.prompts);
+  if (!f.prompts.empty()) return read_prompt_set(f.prompts, "auto", Repeats::kept).prompts;
   std::string text = f.prompt;
   if (text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
   if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
@@ -269,9 +269,11 @@ void add_generate(CLI::App& app) {
   CLI::App* command = app.add_subcommand("generate", "Answer a prompt, or a file of prompts");
   command->add_option("prompt", flags->prompt, "The prompt, in quotes; - reads standard input");
   command
-      ->add_option("--prompts", flags->prompts,
-                   "A file with one {\"id\", \"prompt\"} or {\"id\", \"messages\"} a line")
-      ->option_text("FILE.jsonl");
+      ->add_option(
+          "--prompts", flags->prompts,
+          "A file with one {\"id\", \"prompt\"} or {\"id\", \"messages\"} a line, or one of "
+          "a published form (docs), JSON, JSONL or CSV, gzip or not")
+      ->option_text("FILE");
   command
       ->add_option("--out", flags->out,
                    "Append rows to this file; finished ids are skipped when it is there already")

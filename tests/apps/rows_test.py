@@ -1,5 +1,6 @@
 """The JSON rows: their fields and types, the explanation, and what a seed decides."""
 
+import gzip
 import json
 import math
 import unittest
@@ -154,6 +155,28 @@ class SeedTest(TinyTest):
             self.assertEqual(len(together), 8)
             self.assertEqual({row["id"]: without_seconds(row) for row in together},
                              {row["id"]: without_seconds(row) for row in alone})
+
+
+class PublishedFormsTest(TinyTest):
+    """--prompts reads data sets as they are published."""
+
+    def prompts_of(self, name, content):
+        path = self.write(name, content)
+        rows = self.assert_ok(self.generate("--prompts", path, "--json", "--max-tokens", 2)).rows()
+        return {row["id"]: row.get("messages", row["prompt"]) for row in rows}
+
+    def test_csv(self):
+        self.assertEqual(self.prompts_of("p.csv", 'id,prompt\r\n7,"a, ""b"""\r\n8,c\r\n'),
+                         {"7": 'a, "b"', "8": "c"})
+
+    def test_turns_of_a_compressed_file(self):
+        rows = [{"question_id": 81, "turns": ["One", "Two"]}, {"question_id": 82, "turns": ["Go"]}]
+        content = gzip.compress("\n".join(map(json.dumps, rows)).encode())
+        self.assertEqual(self.prompts_of("q.jsonl.gz", content), {"81": "One", "82": "Go"})
+
+    def test_a_row_twice_is_answered_twice(self):
+        self.assertEqual(self.prompts_of("r.json", '[{"instruction": "a"}, {"instruction": "a"}]'),
+                         {"1": "a", "2": "a"})
 
 
 if __name__ == "__main__":

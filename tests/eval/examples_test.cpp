@@ -147,6 +147,25 @@ TEST(ExamplesTest, ReadsArraysAndNamesTheLineOfAnElement) {
   expect_refused({"no rows"}, "[]");
 }
 
+TEST(ExamplesTest, ReadsCsv) {
+  const auto rows =
+      parse("id,prompt,response,label\r\na,Q,\"x, y\",-0.5\r\nb,,\"two\nlines\",\r\n").rows;
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].id, "a");
+  EXPECT_EQ(rows[0].prompt.messages.at(0).content, "Q");
+  EXPECT_EQ(rows[0].response, "x, y");
+  EXPECT_EQ(rows[0].label, -0.5);
+  EXPECT_EQ(rows[1].response, "two\nlines");
+  EXPECT_FALSE(rows[1].has_prompt);
+  EXPECT_FALSE(rows[1].label);
+  EXPECT_EQ(parse("text,label\ngood,1\n").rows.at(0).label, 1);
+  EXPECT_EQ(parse("prompt,chosen,rejected\nQ,a,b\n").pairs.at(0).rejected, "b");
+  expect_refused({"line 2", "'label' must be a number"}, "text,label\ngood,yes\n");
+  expect_refused({"line 3", "lacks 'rejected'"}, "prompt,chosen\n\nQ,a\n");
+  expect_refused({"line 2", "1 fields where the header has 2"}, "text,label\ngood\n");
+  expect_refused({"no rows"}, "text,label\n");
+}
+
 TEST(ExamplesTest, CountsPairsThatSayNothing) {
   const auto read = parse(std::string(kPair) + R"({"chosen":"x","rejected":"x"})"
                                                "\n"

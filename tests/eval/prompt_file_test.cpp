@@ -1,8 +1,8 @@
-#include "transferq/eval/prompt_file.hpp"
-
+// Files of our own form, as `tq generate --prompts` reads them.
 #include <gtest/gtest.h>
 
 #include "tests/engine/tiny_files.hpp"
+#include "transferq/eval/data/prompt_set.hpp"
 
 namespace tq {
 namespace {
@@ -13,7 +13,7 @@ class PromptFileTest : public ::testing::Test {
  protected:
   std::vector<Prompt> read(const std::string& text) {
     std::ofstream(path_, std::ios::binary) << text;
-    return read_prompts(path_);
+    return read_prompt_set(path_, "auto", Repeats::kept).prompts;
   }
   void expect_refused(const std::vector<std::string>& words, const std::string& text) {
     SCOPED_TRACE(text);
@@ -86,8 +86,8 @@ TEST_F(PromptFileTest, AFileWithoutPromptsIsAnError) {
 
 TEST_F(PromptFileTest, AFileThatCannotBeReadIsAnError) {
   const auto missing = (folder_ / "none").string();
-  expect_error(ErrorKind::io, {missing, "check the path"}, [&] { read_prompts(missing); });
-  expect_error(ErrorKind::io, {folder_.path().string()}, [&] { read_prompts(folder_.path()); });
+  expect_error(ErrorKind::io, {missing, "check the path"}, [&] { read_prompt_set(missing); });
+  expect_error(ErrorKind::io, {folder_.path().string()}, [&] { read_prompt_set(folder_.path()); });
 }
 
 }  // namespace

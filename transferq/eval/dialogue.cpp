@@ -72,6 +72,27 @@ std::vector<Message> split_dialogue(std::string_view text) {
   return messages;
 }
 
+std::vector<Message> dialogue_prompt(std::string_view text) {
+  std::vector<Message> messages = split_dialogue(text);
+  if (!messages.back().content.empty()) {
+    throw Error(ErrorKind::input, "the prompt must end with \"Assistant:\" and nothing behind it");
+  }
+  messages.pop_back();
+  return messages;
+}
+
+std::string dialogue_text(const std::vector<Message>& messages) {
+  std::string text;
+  for (const Message& message : messages) {
+    const auto speaker = std::find_if(kSpeakers.begin(), kSpeakers.end(),
+                                      [&](const auto& s) { return message.role == s.second; });
+    text += "\n\n";
+    if (speaker != kSpeakers.end()) text.append(speaker->first).append(" ");
+    text += message.content;
+  }
+  return text.append("\n\n").append(kSpeakers.back().first);
+}
+
 DialoguePair part_dialogues(std::string_view first, std::string_view second) {
   const std::vector<Turn> a = turns_of(first);
   const std::vector<Turn> b = turns_of(second);

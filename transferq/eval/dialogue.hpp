@@ -17,6 +17,13 @@ bool is_dialogue(std::string_view text);
 // not the assistant's.
 std::vector<Message> split_dialogue(std::string_view text);
 
+// The turns of a dialogue that ends where the assistant is to speak, as Nectar writes a prompt:
+// "\n\nHuman: ...\n\nAssistant:". Throws Error (input) when it ends otherwise.
+std::vector<Message> dialogue_prompt(std::string_view text);
+
+// Turns written out as such a prompt, for models that read it as plain text.
+std::string dialogue_text(const std::vector<Message>& messages);
+
 // Two dialogues as prompt and responses.
 struct DialoguePair {
   std::vector<Message> prompt;  // the turns they share, up to where the assistant speaks

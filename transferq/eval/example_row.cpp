@@ -17,13 +17,7 @@ using nlohmann::json;
 
 // The prompt of a row that may have none.
 Prompt prompt_of(const json& row, std::size_t line) {
-  const auto prompt = row.find("prompt");
-  if (prompt != row.end() && prompt->is_array() && !row.contains("messages")) {
-    json renamed = row;
-    renamed["messages"] = *prompt;
-    return row_prompt(renamed, line);
-  }
-  if (prompt == row.end() && !row.contains("messages")) return {row_id(row, line), {}};
+  if (!row.contains("prompt") && !row.contains("messages")) return {row_id(row, line), {}};
   return row_prompt(row, line);
 }
 

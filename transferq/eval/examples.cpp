@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "transferq/core/error.hpp"
-#include "transferq/core/text.hpp"
+#include "transferq/eval/data/rows.hpp"
 #include "transferq/eval/example_row.hpp"
 #include "transferq/eval/json_fields.hpp"
 #include "transferq/eval/text_file.hpp"
@@ -16,69 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-// A piece of the file that should be one row.
-struct Piece {
-  std::size_t line;
-  std::string_view text;
-};
-
-std::vector<Piece> lines_of(std::string_view text) {
-  std::vector<Piece> out;
-  for (std::size_t line = 1, at = 0; at < text.size(); ++line) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view piece = text.substr(at, end - at);
-    if (!blank(std::string(piece))) out.push_back({line, piece});
-    at = end + 1;
-  }
-  return out;
-}
-
-// The elements of a JSON array, each where it begins, so that errors can name its line. Only
-// strings and brackets are understood here: the elements are parsed one by one. The array's own
-// brackets must be there, and nothing behind them.
-std::vector<Piece> elements_of(std::string_view text) {
-  std::vector<Piece> out;
-  std::size_t line = 1, depth = 0, from = std::string_view::npos, from_line = 0, close = 0;
-  bool in_string = false, closed = false;
-  const auto finish = [&](std::size_t end) {
-    if (from != std::string_view::npos) out.push_back({from_line, text.substr(from, end - from)});
-    from = std::string_view::npos;
-  };
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\n') ++line;
-    const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
-    if (closed && !space) break;
-    if (depth == 1 && !in_string && !space && c != ',' && c != ']' &&
-        from == std::string_view::npos) {
-      from = i;
-      from_line = line;
-    }
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      ++depth;
-    } else if ((c == '}' || c == ']') && depth > 0 && --depth == 0) {
-      finish(i);
-      closed = true;
-      close = i;
-    } else if (c == ',' && depth == 1) {
-      finish(i);
-    }
-  }
-  if (!closed || text.find_first_not_of(" \t\r\n", close + 1) != std::string_view::npos) {
-    throw Error(ErrorKind::input, fmt::format("line {}: the JSON array does not end as one", line));
-  }
-  return out;
-}
-
-ExampleFormat detect(const Piece& first, bool array) {
+ExampleFormat detect(const RowText& first, bool array) {
   const char begin =
       first.text[std::min(first.text.find_first_not_of(" \t\r\n"), first.text.size() - 1)];
   if (array || begin == '{') {
@@ -108,24 +47,36 @@ void add(Examples& out, ExampleRow row) {
   }
 }
 
-ExampleRow parse_row(const Piece& piece, ExampleFormat format) {
-  if (const std::size_t at = invalid_utf8(piece.text); at != std::string::npos) {
-    throw Error(ErrorKind::input,
-                fmt::format("not valid UTF-8 at byte {}; save the file as UTF-8", at + 1));
-  }
+ExampleRow parse_row(const RowText& piece, ExampleFormat format) {
+  require_utf8(piece.text);
   if (format == ExampleFormat::labelled) return labelled_row(piece.text, piece.line);
   const json row = json::parse(piece.text);
   if (format == ExampleFormat::hh) return dialogue_row(row, piece.line);
   return json_row(row, piece.line);
 }
 
+// One of these columns makes a text a CSV file of examples.
+const std::array<std::string, 3> kColumns{"response", "text", "chosen"};
+
+// A CSV row has texts alone: a label is read as a number, and an empty prompt is none.
+ExampleRow csv_row(json row, std::size_t line) {
+  if (const auto label = row.find("label"); label != row.end()) {
+    const std::string text = label->get<std::string>();
+    const json value = json::parse(text, nullptr, false);
+    if (value.is_number() || blank(text)) *label = value.is_number() ? value : json();
+  }
+  if (const auto prompt = row.find("prompt"); prompt != row.end()) {
+    if (blank(prompt->get<std::string>())) row.erase(prompt);
+  }
+  if (is_dialogue_row(row)) return dialogue_row(row, line);
+  return json_row(row, line);
+}
+
 }  // namespace
 
 Examples parse_examples(std::string_view text, const std::string& name, ExampleFormat format) {
-  constexpr std::string_view kMark = "\xEF\xBB\xBF";
-  if (text.substr(0, kMark.size()) == kMark) text.remove_prefix(kMark.size());
-  const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
-  const bool array = format != ExampleFormat::labelled && begin < text.size() && text[begin] == '[';
+  text = without_mark(text);
+  const bool array = format != ExampleFormat::labelled && begins_array(text);
   Examples out;
   std::size_t line = 0;
   std::optional<bool> pairs;  // what the file holds
@@ -133,20 +84,31 @@ Examples parse_examples(std::string_view text, const std::string& name, ExampleF
     return line == 0 ? Error(kind, fmt::format("{} {}", name, why))
                      : Error(kind, fmt::format("{} line {}: {}", name, line, why));
   };
+  const auto take = [&](ExampleRow row) {
+    const bool is_pair = std::holds_alternative<Pair>(row);
+    if (pairs.value_or(is_pair) != is_pair) {
+      throw Error(ErrorKind::input,
+                  "pairs and single responses in one file; put each into a file of its own");
+    }
+    pairs = is_pair;
+    add(out, std::move(row));
+  };
   try {
-    const std::vector<Piece> pieces = array ? elements_of(text) : lines_of(text);
+    if (format == ExampleFormat::automatic && container_of(text, "", kColumns) == Container::csv) {
+      const Rows rows(text, Container::csv);
+      if (rows.size() == 0) throw Error(ErrorKind::input, "has no rows");
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        line = rows.line(i);
+        take(csv_row(rows.at(i), line));
+      }
+      return out;
+    }
+    const std::vector<RowText> pieces = array ? elements_of(text) : lines_of(text);
     if (pieces.empty()) throw Error(ErrorKind::input, "has no rows");
-    for (const Piece& piece : pieces) {
+    for (const RowText& piece : pieces) {
       line = piece.line;
       if (format == ExampleFormat::automatic) format = detect(piece, array);
-      ExampleRow row = parse_row(piece, format);
-      const bool is_pair = std::holds_alternative<Pair>(row);
-      if (pairs.value_or(is_pair) != is_pair) {
-        throw Error(ErrorKind::input,
-                    "pairs and single responses in one file; put each into a file of its own");
-      }
-      pairs = is_pair;
-      add(out, std::move(row));
+      take(parse_row(piece, format));
     }
   } catch (const json::parse_error& e) {
     throw fail(ErrorKind::input,

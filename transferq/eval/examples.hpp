@@ -6,6 +6,9 @@
 //             "prompt" may be a list of messages, and chosen and rejected may be lists of messages
 //             that end with the response (the published form of UltraFeedback).
 //   hh        JSONL of {"chosen", "rejected"}, each a whole dialogue (see dialogue.hpp)
+//   CSV       with a header that has "response", "text" or "chosen"; the columns are named as the
+//   keys
+//             of json or hh, an empty prompt is none and an empty label is none
 //   labelled  "LABEL text" a line, the label a number (SST-2)
 // Any of them may be compressed by gzip. A file holds pairs or single responses, not both. Blank
 // lines are skipped; a row without an id gets its line number; ids may repeat.

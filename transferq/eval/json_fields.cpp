@@ -54,22 +54,29 @@ std::string row_id(const json& row, std::size_t line) {
   return text;
 }
 
-Prompt row_prompt(const json& row, std::size_t line) {
-  Prompt prompt{row_id(row, line), {}};
-  if (const auto messages = row.find("messages"); messages != row.end()) {
-    prompt.messages = message_list(*messages, "messages");
-  } else if (row.contains("prompt")) {
-    prompt.messages.push_back({"user", text_field(row, "prompt")});
-  } else {
-    throw Error(ErrorKind::input, "the row has neither 'prompt' nor 'messages'");
-  }
-  for (const Message& message : prompt.messages) {
+void check_prompt(const std::vector<Message>& messages) {
+  for (const Message& message : messages) {
     if (message.content.find('\0') == std::string::npos) continue;
     throw Error(ErrorKind::input, "the prompt holds a NUL character (\\u0000); take it out");
   }
-  if (prompt.messages.empty() || blank(prompt.messages.back().content)) {
+  if (messages.empty() || blank(messages.back().content)) {
     throw Error(ErrorKind::input, "the prompt is empty; write at least one word");
   }
+}
+
+Prompt row_prompt(const json& row, std::size_t line) {
+  Prompt prompt{row_id(row, line), {}};
+  const auto text = row.find("prompt");
+  if (const auto messages = row.find("messages"); messages != row.end()) {
+    prompt.messages = message_list(*messages, "messages");
+  } else if (text == row.end()) {
+    throw Error(ErrorKind::input, "the row has neither 'prompt' nor 'messages'");
+  } else if (text->is_array()) {
+    prompt.messages = message_list(*text, "prompt");
+  } else {
+    prompt.messages.push_back({"user", text_field(row, "prompt")});
+  }
+  check_prompt(prompt.messages);
   return prompt;
 }
 

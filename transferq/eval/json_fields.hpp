@@ -22,7 +22,11 @@ std::vector<Message> message_list(const nlohmann::json& list, const char* key);
 // The row's id, or its line number when it has none.
 std::string row_id(const nlohmann::json& row, std::size_t line);
 
-// The prompt under "prompt" or "messages". Throws when there is none, or an empty one.
+// Throws when a prompt is empty or holds a character that no prompt can have.
+void check_prompt(const std::vector<Message>& messages);
+
+// The prompt under "messages", or under "prompt" as a text or a list of messages. Throws when there
+// is none, or an empty one.
 Prompt row_prompt(const nlohmann::json& row, std::size_t line);
 
 }  // namespace tq
