@@ -78,19 +78,24 @@ TEST(Bootstrap, IsAPureFunctionOfValuesAndSeed) {
   EXPECT_LT(a.mean, a.high);
 }
 
-TEST(Bootstrap, CoversTheMeanNinetyFiveTimesInAHundred) {
-  // 400 samples of 60 normal numbers of mean 2: the percentile interval's coverage there is 94%,
-  // its standard error over 400 samples 1.2%.
-  int covered = 0;
-  constexpr int kSamples = 400;
+// The share of samples of n normal numbers whose interval misses their mean.
+double misses(std::uint32_t n) {
+  int missed = 0;
+  constexpr int kSamples = 1000;
   for (std::uint64_t s = 0; s < kSamples; ++s) {
     Values values;
-    for (std::uint32_t i = 0; i < 60; ++i) values.push_back(2 + normal(1000 + s, i));
-    const Estimate e = bootstrap_mean(values, s, 500);
-    if (e.low <= 2 && 2 <= e.high) ++covered;
+    for (std::uint32_t i = 0; i < n; ++i) values.push_back(2 + normal(1000 + s, i));
+    const Estimate e = bootstrap_mean(values, s, 400);
+    if (e.low > 2 || e.high < 2) ++missed;
   }
-  EXPECT_GT(covered, kSamples * 0.90);
-  EXPECT_LT(covered, kSamples * 0.98);
+  return missed / static_cast<double>(kSamples);
+}
+
+TEST(Bootstrap, MissesTheMeanAsOftenAsItSays) {
+  // Four standard errors of a share of 1000 are 0.046, 0.040 and 0.032.
+  EXPECT_NEAR(misses(5), 0.16, 0.046);
+  EXPECT_NEAR(misses(10), 0.11, 0.040);
+  EXPECT_NEAR(misses(50), 0.07, 0.032);
 }
 
 TEST(Bootstrap, RefusesWhatHasNoMean) {
