@@ -4,7 +4,7 @@
     tests/reference/eval_metrics.py RESULTS.jsonl...
 
 Written against the definitions, not the library, and in plain Python: repetition and diversity (Su
-et al., arXiv:2202.06417, section 4.2), coherence as a cosine, averages over prompts, the normalised
+et al., arXiv:2202.06417), coherence as a cosine, averages over prompts, the normalised
 reward, win rates, bootstrap intervals, a paired permutation test and Holm's correction. It prints
 what each run comes to, one JSON object a line, then each difference to the file's own figures, and
 exits with 1 where there is one. Perplexity needs the model and is compared in the unit tests.

@@ -2,10 +2,10 @@
 //
 //   coherence(x, y) = cos(e(x), e(y)), from -1 to 1
 //
-// Source: Su et al. (arXiv:2202.06417), section 4.2 (1), whose e is SimCSE; ARGS (arXiv:2402.01694)
-// and Transfer Q* (arXiv:2405.20495) report it with the same. Here e is any embedding model in
-// GGUF, `minilm` of the catalog unless a setup names another, so figures compare within one model
-// only: it belongs in a result's fingerprint.
+// Source: Su et al. (arXiv:2202.06417), "Evaluation Metrics", whose e is SimCSE; ARGS
+// (arXiv:2402.01694) and Transfer Q* (arXiv:2405.20495) report it with the same. Here e is any
+// embedding model in GGUF, such as `minilm` of the catalog. Figures compare within one model only,
+// so it belongs in a result's fingerprint.
 //
 // Thread-safe: an encoder's session is lent to one call at a time.
 #pragma once

@@ -4,7 +4,7 @@
 //   diversity = product over n = 2, 3, 4 of (1 - rep-n / 100)  from 0 to 1, larger is better
 //
 // Source: Su et al., "A Contrastive Framework for Neural Text Generation" (arXiv:2202.06417),
-// section 4.2 (1); rep-n goes back to Welleck et al. (arXiv:1908.04319), section 6; ARGS
+// "Evaluation Metrics"; rep-n is the seq-rep-n of Welleck et al. (arXiv:1908.04319); ARGS
 // (arXiv:2402.01694) and Transfer Q* (arXiv:2405.20495) report this diversity.
 //
 // The formula is followed to the letter, over a response's own n-grams; results are averaged over
