@@ -21,8 +21,8 @@ std::vector<OutsideRow> rows(const std::vector<std::string>& responses) {
 }
 
 // The response's length; "bad" has a failure of its own, "poison" spoils the whole call.
-std::vector<Outcome> lengths(Gathering::Rows call) {
-  std::vector<Outcome> out;
+std::vector<Scored> lengths(Gathering::Rows call) {
+  std::vector<Scored> out;
   bool spoilt = false;
   for (const OutsideRow* row : call) {
     out.push_back({static_cast<double>(row->response.size()), std::nullopt});
@@ -30,7 +30,7 @@ std::vector<Outcome> lengths(Gathering::Rows call) {
     spoilt = spoilt || row->response == "poison";
   }
   if (spoilt) {
-    for (Outcome& outcome : out) outcome.failure = Failure{ErrorKind::io, "spoilt", true};
+    for (Scored& outcome : out) outcome.failure = Failure{ErrorKind::io, "spoilt", true};
   }
   return out;
 }
@@ -123,7 +123,7 @@ TEST(Gathering, AThrownErrorReachesAllAndTheNextCallWorks) {
 }
 
 TEST(Gathering, AnotherNumberOfOutcomesIsRefused) {
-  Gathering gathering([&](Gathering::Rows) { return std::vector<Outcome>(1); });
+  Gathering gathering([&](Gathering::Rows) { return std::vector<Scored>(1); });
   expect_error(ErrorKind::io, {"number of rows"}, [&] { gathering.score(rows({"a", "b"})); });
 }
 

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "tests/policy/tiny_policy.hpp"
+#include "transferq/reward/http_client.hpp"
 #include "transferq/reward/reward_list.hpp"
 
 namespace tq {

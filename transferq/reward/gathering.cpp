@@ -10,13 +10,13 @@ void append_rows(std::span<const OutsideRow> rows, std::vector<const OutsideRow*
   for (const OutsideRow& row : rows) to.push_back(&row);
 }
 
-bool suspect(const Outcome& outcome) { return outcome.failure && outcome.failure->suspect; }
+bool suspect(const Scored& outcome) { return outcome.failure && outcome.failure->suspect; }
 
 }  // namespace
 
-std::vector<Outcome> Gathering::call(Rows rows) const {
+std::vector<Scored> Gathering::call(Rows rows) const {
   const auto all = [&](const Failure& failure) {
-    return std::vector<Outcome>(rows.size(), Outcome{0, failure});
+    return std::vector<Scored>(rows.size(), Scored{0, failure});
   };
   // Errors cross threads as values: a thrown object belongs to one of them.
   try {
@@ -33,7 +33,7 @@ std::vector<Outcome> Gathering::call(Rows rows) const {
 void Gathering::serve(std::span<Request* const> requests) const {
   std::vector<const OutsideRow*> rows;
   for (const Request* request : requests) append_rows(request->rows, rows);
-  const std::vector<Outcome> outcomes = call(rows);
+  const std::vector<Scored> outcomes = call(rows);
   auto at = outcomes.begin();
   for (Request* request : requests) {
     const auto end = at + static_cast<std::ptrdiff_t>(request->rows.size());
@@ -75,7 +75,7 @@ std::vector<double> Gathering::score(std::span<const OutsideRow> rows) {
   }
   lock.unlock();
   std::vector<double> scores;
-  for (const Outcome& outcome : request.outcomes) {
+  for (const Scored& outcome : request.outcomes) {
     if (outcome.failure) throw Error(outcome.failure->kind, outcome.failure->message);
     scores.push_back(outcome.score);
   }

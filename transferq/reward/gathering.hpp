@@ -38,7 +38,7 @@ struct Failure {
 };
 
 // A score or why there is none.
-struct Outcome {
+struct Scored {
   double score = 0;
   std::optional<Failure> failure;
 };
@@ -47,7 +47,7 @@ class Gathering {
  public:
   using Rows = std::span<const OutsideRow* const>;
   // One outcome a row, in order. Never called by two threads at once.
-  using Call = std::function<std::vector<Outcome>(Rows)>;
+  using Call = std::function<std::vector<Scored>(Rows)>;
 
   explicit Gathering(Call call) : call_(std::move(call)) {}
 
@@ -60,11 +60,11 @@ class Gathering {
  private:
   struct Request {
     std::span<const OutsideRow> rows;
-    std::vector<Outcome> outcomes;
+    std::vector<Scored> outcomes;
     bool done = false;
   };
   void serve(std::span<Request* const> requests) const;
-  std::vector<Outcome> call(Rows rows) const;
+  std::vector<Scored> call(Rows rows) const;
 
   Call call_;
   mutable std::mutex mutex_;

@@ -1,8 +1,5 @@
 // A reward that a server computes: JSON over HTTP or HTTPS, in one of the forms of http_forms.hpp.
-//
-// A request that can't be delivered, times out, or is answered 429 or 5xx is repeated up to
-// `retries` times, after `pause` seconds, twice that, and so on, or after what Retry-After says (60
-// seconds at most). Any other answer but 200 fails at once. Redirections are not followed.
+// http_client.hpp says what is repeated and when it fails.
 #pragma once
 
 #include <memory>
@@ -27,10 +24,6 @@ struct HttpOptions {
 
 // Throws Error (usage) for a malformed URL.
 std::unique_ptr<Reward> make_http_reward(HttpOptions options);
-
-// Seconds to wait before repetition number `attempt` (from 0); `retry_after` is that header's value
-// or empty, and counts where it is a number of seconds.
-double retry_pause(std::size_t attempt, double pause, const std::string& retry_after);
 
 // http=URL[,api=tq|score|rerank|reward|pooling][,timeout=S][,retries=N][,batch=N][,model=NAME]
 // [,input=TEXT][,header=NAME: VALUE][,key=ENVNAME][,partial=0]. `key` names an environment variable

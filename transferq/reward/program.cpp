@@ -93,22 +93,22 @@ class Ledger {
                           "number; mend the program",
                           program, excerpt(line)));
     } else {
-      outcomes_[i] = Outcome{reward->get<double>(), std::nullopt};
+      outcomes_[i] = Scored{reward->get<double>(), std::nullopt};
     }
     return "";
   }
 
-  std::vector<Outcome> outcomes(const std::string& why_not) const {
-    std::vector<Outcome> out;
+  std::vector<Scored> outcomes(const std::string& why_not) const {
+    std::vector<Scored> out;
     for (const auto& outcome : outcomes_) {
-      out.push_back(outcome.value_or(Outcome{0, Failure{ErrorKind::io, why_not, true}}));
+      out.push_back(outcome.value_or(Scored{0, Failure{ErrorKind::io, why_not, true}}));
     }
     return out;
   }
 
  private:
   void fail(std::size_t i, const std::string& why) {
-    outcomes_[i] = Outcome{0, Failure{ErrorKind::io, why}};
+    outcomes_[i] = Scored{0, Failure{ErrorKind::io, why}};
   }
 
   Gathering::Rows rows_;
@@ -117,7 +117,7 @@ class Ledger {
   std::vector<bool> open_;           // sent to the program that runs now, and not answered
   std::size_t waiting_ = 0;          // how many are
   std::size_t answered_ = 0;
-  std::vector<std::optional<Outcome>> outcomes_;
+  std::vector<std::optional<Scored>> outcomes_;
 };
 
 // The program, running or not. Not thread-safe.
@@ -125,7 +125,7 @@ class Program {
  public:
   explicit Program(ProgramOptions options) : options_(std::move(options)) {}
 
-  std::vector<Outcome> score(Gathering::Rows rows) {
+  std::vector<Scored> score(Gathering::Rows rows) {
     Ledger ledger(rows, next_id_);
     next_id_ += rows.size();
     std::string why;
