@@ -1,7 +1,6 @@
 #include "setup_file.hpp"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <filesystem>
 #include <sstream>
@@ -62,17 +61,28 @@ std::string list(const toml::table& table, const std::string& key) {
 
 }  // namespace
 
-void apply_setup_file(CLI::App& command, const std::string& path) {
-  toml::table table;
+std::string setup_value(const toml::node& node, const std::string& key) {
+  const auto* nested = node.as_table();
+  return nested != nullptr ? list(*nested, key) : scalar(node, key);
+}
+
+toml::table read_setup(const std::string& path) {
+  if (!std::filesystem::is_regular_file(path)) {
+    throw Error(ErrorKind::usage, fmt::format("no setup file {}; check the path", path));
+  }
   try {
-    if (!std::filesystem::is_regular_file(path)) {
-      throw Error(ErrorKind::usage, fmt::format("no setup file {}; check the path", path));
-    }
-    table = toml::parse_file(path);
+    return toml::parse_file(path);
   } catch (const toml::parse_error& e) {
     throw Error(ErrorKind::usage,
                 fmt::format("{} line {}: {}", path, e.source().begin.line, e.description()));
   }
+}
+
+void apply_setup_file(CLI::App& command, const std::string& path) {
+  apply_setup_table(command, read_setup(path), path);
+}
+
+void apply_setup_table(CLI::App& command, const toml::table& table, const std::string& path) {
   std::vector<std::string> names;
   for (const CLI::Option* option : command.get_options()) {
     for (const std::string& name : option->get_lnames()) {
@@ -91,8 +101,7 @@ void apply_setup_file(CLI::App& command, const std::string& path) {
     }
     CLI::Option* option = command.get_option("--" + key);
     if (option->count() > 0) continue;  // the command line wins
-    const auto* nested = value.as_table();
-    const std::string text = nested != nullptr ? list(*nested, key) : scalar(value, key);
+    const std::string text = setup_value(value, key);
     try {
       option->add_result(text);
       option->run_callback();

@@ -4,6 +4,8 @@
 // 50}]}`). What the command line gives wins over the file.
 #pragma once
 
+#include <toml++/toml.h>
+
 #include <CLI/CLI.hpp>
 #include <string>
 
@@ -12,5 +14,11 @@ namespace tq::app {
 // Throws Error (usage) for a file that is not TOML, an unknown key (the nearest is offered) or a
 // value that makes no sense for its key.
 void apply_setup_file(CLI::App& command, const std::string& path);
+
+// The parts of it, for a file that holds more than flags. Throw as it does.
+toml::table read_setup(const std::string& path);
+void apply_setup_table(CLI::App& command, const toml::table& table, const std::string& path);
+// A text, number, true or false, or the list that a table stands for; `key` is for messages.
+std::string setup_value(const toml::node& node, const std::string& key);
 
 }  // namespace tq::app

@@ -39,6 +39,8 @@ class ResultsFile {
   ResultsFile(const ResultsFile&) = delete;
   ResultsFile& operator=(const ResultsFile&) = delete;
 
+  const std::filesystem::path& path() const { return path_; }
+
   // Ids of the rows already in the file.
   bool finished(const std::string& id) const;
 

@@ -1,0 +1,219 @@
+// tq eval: an experiment from a setup file.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "commands.hpp"
+#include "eval_setup.hpp"
+#include "flags.hpp"
+#include "signals.hpp"
+#include "terminal.hpp"
+#include "transferq/core/error.hpp"
+#include "transferq/core/sha256.hpp"
+#include "transferq/engine/llama/model.hpp"
+#include "transferq/eval/data/prompt_set.hpp"
+#include "transferq/eval/experiment/experiment.hpp"
+#include "transferq/eval/experiment/machine.hpp"
+#include "transferq/eval/experiment/shard.hpp"
+#include "transferq/reward/kind.hpp"
+#include "transferq/reward/reward_list.hpp"
+
+namespace tq::app {
+namespace {
+
+struct EvalFlags : SessionFlags {
+  std::string file;
+  std::string out;
+  std::string shard = "1/1";
+  std::size_t together = 0;
+};
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  tq eval setups/small.toml --out small.jsonl\n"
+    "      all that the setup names; type it again after a crash and it goes on\n"
+    "  tq eval setups/small.toml --shard 3/16 --out small-3.jsonl\n"
+    "      the third of sixteen parts, to be run side by side; `tq report small-*.jsonl` joins them\n"
+    "  tq report small.jsonl --out small.html\n"
+    "      the results as a page\n";
+
+// Everything that a row may depend on.
+std::string fingerprint(const EvalSetup& setup, const PromptSet& data,
+                        const std::vector<std::string>& runs, const Experiment& experiment) {
+  nlohmann::ordered_json all = {
+      {"data", {data.sha256, data.format, setup.sample, setup.sample_seed}},
+      {"seeds", setup.seeds},
+      {"runs", runs},
+      {"against", setup.against},
+      {"measures", experiment.measures.fingerprint()},
+      {"judge", experiment.judge ? experiment.judge->fingerprint() : ""},
+      {"version", TQ_VERSION},
+      {"engine", llama::engine_version()}};
+  return sha256(all.dump()).substr(0, 16);
+}
+
+nlohmann::ordered_json header(const EvalSetup& setup, const PromptSet& data, const EvalFlags& flags,
+                              const Experiment& experiment) {
+  nlohmann::ordered_json models, runs;
+  const auto name_model = [&](const std::string& role, const std::string& text) {
+    if (!text.empty()) models[role] = text;
+  };
+  for (std::size_t i = 0; i < setup.runs.size(); ++i) {
+    const RunSetup& run = setup.runs[i];
+    const Setup& built = experiment.runs[i].setup;
+    runs.push_back({{"name", run.name}, {"decoder", experiment.runs[i].decoder}, {"settings", run.given}});
+    name_model("reference of " + run.name, describe_policy(built.reference));
+    if (built.baseline) name_model("baseline of " + run.name, describe_policy(*built.baseline));
+    if (built.reward) name_model("reward of " + run.name, built.reward->info().fingerprint);
+  }
+  std::vector<std::string> unseen;
+  for (const auto& [name, reward] : experiment.measures.rewards) {
+    unseen.push_back(name);
+    name_model("unseen reward " + name, reward->info().fingerprint);
+  }
+  if (experiment.measures.coherence) {
+    name_model("embedding", experiment.measures.coherence->fingerprint());
+  }
+  if (experiment.judge) name_model("judge", experiment.judge->name());
+  const bool part = flags.shard != "1/1";
+  return {{"name", setup.name},
+          {"description", setup.description},
+          {"setup", setup.text},
+          {"data",
+           {{"file", setup.prompts.filename().string()},
+            {"format", data.format},
+            {"sha256", data.sha256},
+            {"prompts", data.available},
+            {"repeated", data.repeated},
+            {"sampled", data.prompts.size()},
+            {"seed", setup.sample_seed}}},
+          {"models", models},
+          {"version", TQ_VERSION},
+          {"engine", llama::engine_version()},
+          {"machine", machine_facts()},
+          {"runs", runs},
+          {"against", setup.against},
+          {"rewards", unseen},
+          {"seeds", setup.seeds},
+          {"shard", flags.shard},
+          {"command", fmt::format("tq eval {}{} --out {}", flags.file,
+                                  part ? " --shard " + flags.shard : "", flags.out)}};
+}
+
+// One model for all runs: a head that reads the policy's own states costs nothing.
+void build(const EvalSetup& setup, ModelStore& models, Experiment& experiment,
+           std::vector<std::string>& settings, SessionOptions& session) {
+  for (RunSetup run : setup.runs) {
+    try {
+      Run ready = prepare(run.flags, models);
+      if (ready.setup.decoder->needs_reward() && ready.setup.reward == nullptr) {
+        throw Error(ErrorKind::usage, "this decoder works towards a reward; give it one");
+      }
+      settings.push_back(run.name + " " + ready.settings);
+      experiment.runs.push_back({run.name, run.flags.decoder.name, std::move(ready.setup)});
+      session = ready.session;
+    } catch (const Error& e) {
+      throw Error(e.kind(), fmt::format("run '{}': {}", run.name, e.what()));
+    }
+  }
+  const RunSetup& first = setup.runs.front();
+  const Format format = format_of(first.flags);
+  const Policy& reference = experiment.runs.front().setup.reference;
+  for (const auto& [name, list] : setup.rewards) {
+    experiment.measures.rewards[name] =
+        make_reward(list, models, reference.shared_model(), format);
+  }
+  if (!setup.embedding.empty()) {
+    experiment.measures.coherence =
+        std::make_shared<CoherenceMeter>(models.encoder(setup.embedding));
+  }
+  if (setup.perplexity) experiment.measures.perplexity = reference;
+  if (!setup.judge.empty()) {
+    experiment.judge =
+        make_pair_judge(parse_spec(setup.judge, "[judge]", pair_judge_keys()), models, format);
+    experiment.against = setup.against;
+  }
+}
+
+std::string failure_line(const std::vector<Failure>& failures, const std::string& out) {
+  const auto first = std::min_element(failures.begin(), failures.end(),
+                                      [](const auto& a, const auto& b) { return a.id < b.id; });
+  return fmt::format("{}{}; all else is in {}, and the same command tries again", first->reason,
+                     failures.size() > 1
+                         ? fmt::format("; {} more answers failed", failures.size() - 1)
+                         : "",
+                     out);
+}
+
+void run_eval(const EvalFlags& flags) {
+  const std::stop_token stop = stop_on_signals();
+  const Shard shard = parse_shard(flags.shard);
+  if (flags.out.empty()) {
+    throw Error(ErrorKind::usage, "--out FILE.jsonl is missing: rows are appended to it as they are finished");
+  }
+  const EvalSetup setup = read_eval_setup(flags.file, flags);
+  PromptSet data = read_prompt_set(setup.prompts, setup.prompts_format);
+  if (setup.sample > 0) sample_prompts(data, setup.sample, setup.sample_seed);
+
+  ModelStore models({flags.gpu_layers});
+  Experiment experiment;
+  experiment.seeds = setup.seeds;
+  experiment.prompts = prompts_of(data.prompts, shard);
+  std::vector<std::string> settings;
+  ExperimentOptions options;
+  build(setup, models, experiment, settings, options.session);
+  experiment.settings = fingerprint(setup, data, settings, experiment);
+
+  ResultsFile results(flags.out, experiment.settings, expected_rows(experiment));
+  write_header(experiment, results, header(setup, data, flags, experiment));
+  const std::size_t all = expected_rows(experiment).size();
+  const std::size_t left = rows_left(experiment, results);
+  Progress progress(std::max(all, left), std::max(all, left) - left);
+  const auto threads = static_cast<std::size_t>(options.session.threads);
+  options.workers = std::max<std::size_t>(
+      1, std::min({flags.together > 0 ? flags.together : threads, threads, left}));
+  options.session.threads = static_cast<int>(std::max<std::size_t>(1, threads / options.workers));
+  options.done = [&] { progress.advance(); };
+  std::vector<Failure> failures = answer_all(experiment, results, options, stop);
+  if (!stop.stop_requested()) {
+    const std::vector<Failure> more = judge_all(experiment, results, options, stop);
+    failures.insert(failures.end(), more.begin(), more.end());
+  }
+  if (stop.stop_requested()) {
+    throw Error(ErrorKind::interrupted,
+                fmt::format("interrupted; the finished rows are in {}, and the same command goes on "
+                            "from there",
+                            flags.out));
+  }
+  if (!failures.empty()) throw Error(ErrorKind::input, failure_line(failures, flags.out));
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  auto flags = std::make_shared<EvalFlags>();
+  CLI::App* command =
+      app.add_subcommand("eval", "Compare decoders on many prompts, as a setup file describes");
+  command->add_option("setup-file", flags->file, "The setup, a TOML file (docs/eval.md)")
+      ->option_text("SETUP.toml")
+      ->required();
+  command
+      ->add_option("--out", flags->out,
+                   "Append rows to this file; what is finished is skipped when it is there already")
+      ->option_text("RESULTS.jsonl");
+  command->add_option("--shard", flags->shard, "Only this part of the prompts")
+      ->option_text("I/N [1/1]");
+  command->add_option("--together", flags->together, "Prompts decoded side by side")
+      ->option_text("N [one a core]")
+      ->check(count());
+  command->add_option("--threads", flags->threads, "Threads, at most one a core")
+      ->option_text("N [all cores]")
+      ->check(count());
+  command->add_option("--gpu-layers", flags->gpu_layers, "Layers on a GPU, where the engine has one")
+      ->option_text("N [all]");
+  command->footer(kExamples);
+  command->callback([flags] { run_eval(*flags); });
+}
+
+}  // namespace tq::app

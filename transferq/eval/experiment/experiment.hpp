@@ -1,0 +1,75 @@
+// An experiment: every run (a decoder with its settings, under a name) answers every prompt with
+// every seed; each answer is measured, and judged against that of one run. Results are rows of one
+// file (results_file.hpp), appended as they are finished, so a kill loses nothing but what was being
+// decoded, and the same call goes on from there. The rows are described in docs/eval.md.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "transferq/eval/experiment/measures.hpp"
+#include "transferq/eval/generator.hpp"
+#include "transferq/eval/judge/pair_judge.hpp"
+#include "transferq/eval/results_file.hpp"
+
+namespace tq {
+
+struct ExperimentRun {
+  std::string name;
+  std::string decoder;
+  Setup setup;  // its seed is not used
+};
+
+// Immutable while it is carried out.
+struct Experiment {
+  std::string settings;  // fingerprint of all that can change a row
+  std::vector<Prompt> prompts;
+  std::vector<std::uint64_t> seeds;
+  std::vector<ExperimentRun> runs;
+  Measures measures;
+  std::shared_ptr<const PairJudge> judge;  // none: nothing is judged
+  std::string against;                     // the run that the others are judged against
+};
+
+// Ids of rows. A failure is no answer: its row is written once, and the answer is tried again.
+inline constexpr const char* kHeaderId = "#setup";
+std::string response_id(const std::string& run, std::uint64_t seed, const std::string& prompt);
+std::string failure_id(const std::string& response);
+std::string judgement_id(const std::string& response);
+
+// Every row that the experiment may write, the header among them.
+std::vector<ExpectedRow> expected_rows(const Experiment& experiment);
+
+struct ExperimentOptions {
+  SessionOptions session;     // of each worker, its threads included
+  std::size_t workers = 1;    // prompts decoded at once
+  std::function<void()> done = {};  // called after each row, by any thread
+};
+
+// What could not be answered or judged, and why; in no particular order.
+struct Failure {
+  std::string id;
+  std::string reason;
+};
+
+// Writes the header unless it is there.
+void write_header(const Experiment& experiment, ResultsFile& results,
+                  const nlohmann::ordered_json& fields);
+
+// How many rows are still to be written: answers, and judgements.
+std::size_t rows_left(const Experiment& experiment, const ResultsFile& results);
+
+// Answers what has no answer yet. A prompt at fault (Error of kind input) is a failure and the
+// others go on; any other Error stops all and is thrown. Returns early when stopped.
+std::vector<Failure> answer_all(const Experiment& experiment, ResultsFile& results,
+                                const ExperimentOptions& options, std::stop_token stop = {});
+
+// Judges the answers in the file that have no judgement yet, where both answers are there.
+std::vector<Failure> judge_all(const Experiment& experiment, ResultsFile& results,
+                               const ExperimentOptions& options, std::stop_token stop = {});
+
+}  // namespace tq
