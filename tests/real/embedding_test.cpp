@@ -7,6 +7,7 @@
 
 #include "real_models.hpp"
 #include "transferq/engine/llama/encoder.hpp"
+#include "transferq/eval/metrics/coherence.hpp"
 
 namespace tq {
 namespace {
@@ -18,6 +19,7 @@ TEST(Embedding, CosinesEqualTransformers) {
   EXPECT_EQ(encoder->dimensions(), 384u);
   EXPECT_EQ(encoder->longest(), 512u);
   const auto session = encoder->open_session(1);
+  const CoherenceMeter coherence(encoder);
   ASSERT_EQ(reference.at("cases").size(), 21u);
   for (const auto& item : reference.at("cases")) {
     const auto texts = item.at("texts").get<std::vector<std::string>>();
@@ -28,6 +30,7 @@ TEST(Embedding, CosinesEqualTransformers) {
     EXPECT_NEAR(std::inner_product(v[0].begin(), v[0].end(), v[1].begin(), 0.0),
                 item.at("cosine").get<double>(), 1e-3)
         << texts.at(0) << " | " << texts.at(1);
+    EXPECT_NEAR(coherence.of(texts[0], texts[1]).value(), item.at("cosine").get<double>(), 1e-3);
   }
 }
 

@@ -3,25 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <sstream>
 #include <utility>
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
+#include "transferq/reward/embedding.hpp"
 #include "transferq/reward/encoder_scorer.hpp"
 
 namespace tq {
 namespace {
 
 using Vectors = std::vector<std::vector<float>>;
-
-// Of two vectors of length 1; rounding may carry the product a little beyond.
-double cosine(const std::vector<float>& a, const std::vector<float>& b) {
-  const double dot = std::inner_product(a.begin(), a.end(), b.begin(), 0.0, std::plus<>(),
-                                        [](float x, float y) { return double{x} * double{y}; });
-  return std::clamp(dot, -1.0, 1.0);
-}
 
 double similarity(const std::vector<float>& vector, const Vectors& targets, Pick pick) {
   double sum = 0, best = -1;
@@ -115,12 +108,7 @@ std::unique_ptr<Reward> make_similarity(std::shared_ptr<const Encoder> encoder,
                 "similar= needs a text to be similar to, as in similar=A calm reply, or a file "
                 "with one a line, as in similar=@FILE");
   }
-  if (encoder->pooling() == Pooling::rank) {
-    throw Error(ErrorKind::model,
-                fmt::format("{} has a rank head and gives no embeddings; give an embedding model, "
-                            "or use rank=FILE",
-                            encoder->name()));
-  }
+  require_embeddings(*encoder);
   return std::make_unique<Similarity>(std::move(encoder), texts, pick);
 }
 
