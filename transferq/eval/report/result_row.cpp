@@ -55,7 +55,8 @@ ordered_json object(const ordered_json& row, const char* key) {
 Run run_of(const ordered_json& item, const std::string& where) {
   if (!item.is_object()) refuse(where, "a run is no object");
   Run run{needed_text(item, "name", where), text(item, "decoder"), {}};
-  for (const auto& [key, value] : object(item, "settings").items()) {
+  const ordered_json settings = object(item, "settings");
+  for (const auto& [key, value] : settings.items()) {
     run.settings.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   return run;

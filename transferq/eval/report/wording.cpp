@@ -12,7 +12,9 @@ namespace {
 
 constexpr const char* kNothing = "–";
 
-std::string signed_number(double value) { return (value > 0 ? "+" : "") + number(value); }
+std::string signed_number(double value) {
+  return fmt::format("{}{}", value > 0 ? "+" : "", number(value));
+}
 
 const RunSummary* best_of(const Summary& summary) {
   const RunSummary* best = nullptr;
