@@ -86,8 +86,7 @@ void run_report(const ReportFlags& f) {
 
 void add_report(CLI::App& app) {
   auto flags = std::make_shared<ReportFlags>();
-  CLI::App* command =
-      app.add_subcommand("report", "Show what an experiment of tq eval found");
+  CLI::App* command = app.add_subcommand("report", "Show what an experiment of tq eval found");
   command
       ->add_option("files", flags->files,
                    "Results files of one setup; those of several shards are merged")

@@ -60,15 +60,15 @@ std::string labels(const std::vector<Dot>& dots, const Axis& x, const Axis& y) {
   for (const Dot& dot : dots) {
     const double px = x.at(dot.cost), py = y.at(dot.reward.mean), w = svg::width_of(dot.name);
     const std::array<std::pair<double, double>, 10> places{{{px + 10, py + 4},
-                                                           {px - 10 - w, py + 4},
-                                                           {px + 8, py - 9},
-                                                           {px - 8 - w, py - 9},
-                                                           {px + 8, py + 18},
-                                                           {px - 8 - w, py + 18},
-                                                           {px + 8, py - 23},
-                                                           {px - 8 - w, py - 23},
-                                                           {px + 8, py + 32},
-                                                           {px - 8 - w, py + 32}}};
+                                                            {px - 10 - w, py + 4},
+                                                            {px + 8, py - 9},
+                                                            {px - 8 - w, py - 9},
+                                                            {px + 8, py + 18},
+                                                            {px - 8 - w, py + 18},
+                                                            {px + 8, py - 23},
+                                                            {px - 8 - w, py - 23},
+                                                            {px + 8, py + 32},
+                                                            {px - 8 - w, py + 32}}};
     const auto box = [&](std::pair<double, double> p) {
       return Box{p.first, p.second - 11, p.first + w, p.second + 3};
     };
@@ -262,9 +262,9 @@ std::string distribution_chart(const Summary& summary) {
     out += svg::line(median, middle - 7, median, middle + 7, "median");
     out += svg::mark(shown[row], x.at(run.reward.mean->mean), middle);
     out += svg::text(12, middle - 19, "start", "name", run.name);
-    out += svg::text(kWidth - 12, middle - 19, "end", "tick",
-                     fmt::format("mean {}, median {}", number(run.reward.mean->mean),
-                                 number(quantile(v, 0.5))));
+    out += svg::text(
+        kWidth - 12, middle - 19, "end", "tick",
+        fmt::format("mean {}, median {}", number(run.reward.mean->mean), number(quantile(v, 0.5))));
   }
   return svg::drawing(kWidth, bottom + 44, "The rewards of each run's responses", out);
 }

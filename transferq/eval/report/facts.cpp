@@ -69,16 +69,17 @@ std::vector<std::string> notes(const Results& results, const Summary& summary) {
   std::vector<std::string> out;
   const std::size_t done = summary.answered + results.failures.size();
   if (done < summary.expected) {
-    out.push_back(fmt::format("{} of {} responses are missing: the experiment is not finished, or "
-                              "shards were left out.",
-                              summary.expected - done, summary.expected));
+    out.push_back(
+        fmt::format("{} of {} responses are missing: the experiment is not finished, or "
+                    "shards were left out.",
+                    summary.expected - done, summary.expected));
   }
   if (!results.failures.empty()) {
     const Failed& one = results.failures.front();
-    out.push_back(fmt::format("{} responses failed and are part of no mean; the first, {} for "
-                              "prompt {}: {}",
-                              results.failures.size(), results.runs[one.run].name, one.prompt_id,
-                              one.message));
+    out.push_back(fmt::format(
+        "{} responses failed and are part of no mean; the first, {} for "
+        "prompt {}: {}",
+        results.failures.size(), results.runs[one.run].name, one.prompt_id, one.message));
   }
   std::size_t unreadable = 0;
   for (const Judged& judged : results.judged) unreadable += judged.verdict == "none" ? 1 : 0;

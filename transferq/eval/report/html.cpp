@@ -19,8 +19,8 @@ namespace {
 using nlohmann::ordered_json;
 
 std::string table_html(const Table& table) {
-  std::string out = fmt::format("<h3>{}</h3><div class=\"wide\"><table><thead><tr>",
-                                html_text(table.title));
+  std::string out =
+      fmt::format("<h3>{}</h3><div class=\"wide\"><table><thead><tr>", html_text(table.title));
   for (const Column& c : table.columns) {
     out += fmt::format("<th scope=\"col\">{}<small>{}</small></th>", html_text(c.title),
                        html_text(c.meaning));
@@ -47,8 +47,8 @@ std::string table_html(const Table& table) {
 
 std::string figure(const std::string& svg, const std::string& title, const std::string& caption) {
   if (svg.empty()) return "";
-  return fmt::format("<figure><h3>{}</h3>{}<figcaption>{}</figcaption></figure>",
-                     html_text(title), svg, html_text(caption));
+  return fmt::format("<figure><h3>{}</h3>{}<figcaption>{}</figcaption></figure>", html_text(title),
+                     svg, html_text(caption));
 }
 
 std::string charts_html(const Summary& summary) {
@@ -84,8 +84,8 @@ std::string facts_html(const Results& results) {
 std::string run_signs(std::size_t runs) {
   std::string out;
   for (std::size_t i = 0; i < runs; ++i) {
-    out += fmt::format("<symbol id=\"m{}\" viewBox=\"0 0 16 16\">{}</symbol>", i,
-                       svg::mark(i, 8, 8));
+    out +=
+        fmt::format("<symbol id=\"m{}\" viewBox=\"0 0 16 16\">{}</symbol>", i, svg::mark(i, 8, 8));
   }
   return out;
 }
@@ -150,21 +150,20 @@ std::string html(const Results& results, const Summary& summary) {
     all_notes += fmt::format("<p class=\"note\">{}</p>", html_text(note));
   }
   const std::string about = text_of(results, "description");
-  return replaced(
-      kPageHtml,
-      {{"title", html_text(title_of(results))},
-       {"style", std::string(kPageStyle)},
-       {"script", std::string(kPageScript)},
-       {"description", about.empty() ? "" : fmt::format("<p>{}</p>", html_text(about))},
-       {"verdict", html_text(verdict(summary))},
-       {"notes", all_notes},
-       {"signs", run_signs(summary.runs.size())},
-       {"tables", all_tables},
-       {"charts", charts_html(summary)},
-       {"facts", facts_html(results)},
-       {"counts", fmt::format("{} prompts, {} runs, {} responses", summary.prompts,
-                              summary.runs.size(), summary.answered)},
-       {"answers", script_json(answers_json(results))}});
+  return replaced(kPageHtml,
+                  {{"title", html_text(title_of(results))},
+                   {"style", std::string(kPageStyle)},
+                   {"script", std::string(kPageScript)},
+                   {"description", about.empty() ? "" : fmt::format("<p>{}</p>", html_text(about))},
+                   {"verdict", html_text(verdict(summary))},
+                   {"notes", all_notes},
+                   {"signs", run_signs(summary.runs.size())},
+                   {"tables", all_tables},
+                   {"charts", charts_html(summary)},
+                   {"facts", facts_html(results)},
+                   {"counts", fmt::format("{} prompts, {} runs, {} responses", summary.prompts,
+                                          summary.runs.size(), summary.answered)},
+                   {"answers", script_json(answers_json(results))}});
 }
 
 }  // namespace tq::report

@@ -11,21 +11,23 @@ namespace {
 
 std::string table(const Table& table) {
   std::string out = fmt::format("## {}\n\n|", table.title);
-  for (const Column& column : table.columns) out += fmt::format(" {} |", markdown_cell(column.title));
+  for (const Column& column : table.columns)
+    out += fmt::format(" {} |", markdown_cell(column.title));
   out += "\n|";
   for (std::size_t i = 0; i < table.columns.size(); ++i) out += i == 0 ? "---|" : "---:|";
   out += "\n";
   for (std::size_t row = 0; row < table.columns.front().cells.size(); ++row) {
     out += "|";
-    for (const Column& column : table.columns) out += fmt::format(" {} |", markdown_cell(column.cells[row]));
+    for (const Column& column : table.columns)
+      out += fmt::format(" {} |", markdown_cell(column.cells[row]));
     out += "\n";
   }
   out += "\n";
   std::string meanings;
   for (const Column& column : table.columns) {
     if (column.meaning.empty()) continue;
-    meanings += fmt::format("{}*{}*: {}", meanings.empty() ? "" : "; ",
-                            markdown_cell(column.title), markdown_cell(column.meaning));
+    meanings += fmt::format("{}*{}*: {}", meanings.empty() ? "" : "; ", markdown_cell(column.title),
+                            markdown_cell(column.meaning));
   }
   return out + meanings + ".\n\n";
 }
@@ -37,7 +39,8 @@ std::string markdown(const Results& results, const Summary& summary) {
   const std::string about = text_of(results, "description");
   if (!about.empty()) out += markdown_cell(about) + "\n\n";
   out += fmt::format("**{}**\n\n", markdown_cell(verdict(summary)));
-  for (const std::string& note : notes(results, summary)) out += fmt::format("- {}\n", markdown_cell(note));
+  for (const std::string& note : notes(results, summary))
+    out += fmt::format("- {}\n", markdown_cell(note));
   if (!notes(results, summary).empty()) out += "\n";
   for (const Table& t : tables(summary)) out += table(t);
   out += "## What exactly was run\n\n";

@@ -107,8 +107,8 @@ Header header_of(const ordered_json& row, const std::string& where) {
 }
 
 RowHead head_of(const ordered_json& row, const std::string& where) {
-  RowHead head{needed_text(row, "id", where), needed_text(row, "settings", where),
-               text(row, "run"), RowKind::answer};
+  RowHead head{needed_text(row, "id", where), needed_text(row, "settings", where), text(row, "run"),
+               RowKind::answer};
   if (row.contains("verdict")) {
     head.kind = RowKind::judgement;
   } else if (row.contains("error")) {
@@ -136,8 +136,8 @@ Answer answer_of(const ordered_json& row, const std::string& where) {
   }
   answer.seconds = number_or_0(row, "seconds", where);
   const ordered_json metrics = object(row, "metrics");
-  for (const char* key : {"words", "rep_2", "rep_3", "rep_4", "diversity", "coherence",
-                          "perplexity"}) {
+  for (const char* key :
+       {"words", "rep_2", "rep_3", "rep_4", "diversity", "coherence", "perplexity"}) {
     if (const auto value = number(metrics, key, where)) answer.metrics[key] = *value;
   }
   const ordered_json rewards = object(metrics, "rewards");

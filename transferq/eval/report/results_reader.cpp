@@ -50,8 +50,8 @@ Error refused(const std::string& where, const std::string& what) {
 void Merger::read(const std::filesystem::path& file) {
   std::error_code code;
   if (std::filesystem::is_directory(file, code)) {
-    throw Error(ErrorKind::io, fmt::format("{} is a folder; give the results files of tq eval",
-                                           file.string()));
+    throw Error(ErrorKind::io,
+                fmt::format("{} is a folder; give the results files of tq eval", file.string()));
   }
   std::ifstream in(file, std::ios::binary);
   if (!in) {
@@ -86,8 +86,8 @@ void Merger::read(const std::filesystem::path& file) {
   }
   if (in.bad()) throw Error(ErrorKind::io, fmt::format("can't read {} whole", file.string()));
   if (!has_header) {
-    throw Error(ErrorKind::input, fmt::format("{} is empty; give a results file of tq eval",
-                                              file.string()));
+    throw Error(ErrorKind::input,
+                fmt::format("{} is empty; give a results file of tq eval", file.string()));
   }
 }
 

@@ -175,11 +175,11 @@ void add_order(const std::vector<std::vector<const Answer*>>& answers, std::size
   for (const auto& [worse, better] : {std::pair{"plain", "args"}, std::pair{"plain", "cd"},
                                       std::pair{"args", "tq"}, std::pair{"cd", "tq"}}) {
     if (at.count(worse) == 0 || at.count(better) == 0) continue;
-    const std::vector<double> d = differences(by_prompt(answers[at[better]], reward),
-                                              by_prompt(answers[at[worse]], reward));
+    const std::vector<double> d =
+        differences(by_prompt(answers[at[better]], reward), by_prompt(answers[at[worse]], reward));
     if (d.empty()) continue;
-    summary.order.push_back({summary.runs[at[worse]].name, summary.runs[at[better]].name,
-                             bootstrap_mean(d, kSeed), 1});
+    summary.order.push_back(
+        {summary.runs[at[worse]].name, summary.runs[at[better]].name, bootstrap_mean(d, kSeed), 1});
     p.push_back(paired_permutation_test(d, kSeed));
   }
   const std::vector<double> corrected = holm(p);

@@ -34,10 +34,10 @@ struct RunSummary {
   std::string name, decoder;
   std::size_t prompts = 0, responses = 0, failures = 0, cut = 0;
   RewardSummary reward;
-  std::optional<double> normalised;  // 0: `against`, 1: the best run
+  std::optional<double> normalised;   // 0: `against`, 1: the best run
   std::vector<RewardSummary> unseen;  // in the order of Summary::unseen
   std::optional<double> kl, rep_2, rep_3, rep_4, diversity, coherence, perplexity, words;
-  std::string kl_kind;  // exact, bound or estimate; several with commas
+  std::string kl_kind;                         // exact, bound or estimate; several with commas
   std::optional<double> evaluations, seconds;  // for each emitted token
   std::optional<JudgeSummary> judged;
 };
@@ -54,7 +54,7 @@ struct Summary {
   std::string against;
   std::vector<std::string> unseen;
   std::vector<RunSummary> runs;
-  std::vector<OrderStep> order;       // plain < args, plain < cd, args < tq, cd < tq
+  std::vector<OrderStep> order;      // plain < args, plain < cd, args < tq, cd < tq
   std::vector<std::string> missing;  // decoders of that order that no run has
   std::size_t prompts = 0, expected = 0, answered = 0;  // responses; expected 0: not known
 };

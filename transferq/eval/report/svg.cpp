@@ -26,8 +26,7 @@ std::string mark(std::size_t run, double x, double y) {
       return fmt::format(R"(<rect x="{:.1f}" y="{:.1f}" width="10" height="10" class="{}"/>)",
                          x - 5, y - 5, css);
     case 2:
-      return fmt::format(
-          R"(<path d="M{:.1f} {:.1f}l6.5 11.5h-13z" class="{}"/>)", x, y - 7, css);
+      return fmt::format(R"(<path d="M{:.1f} {:.1f}l6.5 11.5h-13z" class="{}"/>)", x, y - 7, css);
     default:
       return fmt::format(R"(<path d="M{:.1f} {:.1f}l6.5 6.5l-6.5 6.5l-6.5 -6.5z" class="{}"/>)", x,
                          y - 6.5, css);
@@ -40,8 +39,7 @@ double width_of(std::string_view label) {
   return 6.9 * static_cast<double>(characters);
 }
 
-std::string drawing(double width, double height, std::string_view title,
-                    std::string_view content) {
+std::string drawing(double width, double height, std::string_view title, std::string_view content) {
   return fmt::format(
       R"(<svg viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}"><title>{}</title>{}</svg>)",
       width, height, html_text(title), html_text(title), content);

@@ -42,9 +42,9 @@ std::string order_said(const Summary& summary) {
 }
 
 std::string rate(std::size_t part, std::size_t of) {
-  return of == 0 ? kNothing
-                 : fmt::format("{:.0f}%",
-                               100.0 * static_cast<double>(part) / static_cast<double>(of));
+  return of == 0
+             ? kNothing
+             : fmt::format("{:.0f}%", 100.0 * static_cast<double>(part) / static_cast<double>(of));
 }
 
 Column column(const Summary& summary, std::string title, std::string meaning,
@@ -79,8 +79,7 @@ Table reward_table(const Summary& s) {
     if (s.against.empty()) continue;
     add(s.unseen[i] + ": difference", less,
         [i](const RunSummary& r) { return interval(r.unseen[i].difference, true); });
-    add(s.unseen[i] + ": p", p_means,
-        [i](const RunSummary& r) { return p_value(r.unseen[i].p); });
+    add(s.unseen[i] + ": p", p_means, [i](const RunSummary& r) { return p_value(r.unseen[i].p); });
   }
   return table;
 }
@@ -115,15 +114,13 @@ Table text_table(const Summary& s) {
 Table judge_table(const Summary& s) {
   Table table{"Judge", {}};
   const auto add = [&](std::string title, std::string meaning, const auto& cell) {
-    table.columns.push_back(column(s, std::move(title), std::move(meaning),
-                                   [&](const RunSummary& r) {
-                                     return r.judged ? cell(*r.judged) : std::string(kNothing);
-                                   }));
+    table.columns.push_back(column(
+        s, std::move(title), std::move(meaning),
+        [&](const RunSummary& r) { return r.judged ? cell(*r.judged) : std::string(kNothing); }));
   };
   table.columns.push_back(column(s, "run", "", [](const RunSummary& r) { return r.name; }));
-  add("win / tie / lose", "pairs, each judged in both orders", [](const JudgeSummary& j) {
-    return fmt::format("{} / {} / {}", j.win, j.tie, j.lose);
-  });
+  add("win / tie / lose", "pairs, each judged in both orders",
+      [](const JudgeSummary& j) { return fmt::format("{} / {} / {}", j.win, j.tie, j.lose); });
   add("wins", "of the readable pairs",
       [](const JudgeSummary& j) { return rate(j.win, j.readable()); });
   add("wins + ties", "of the readable pairs",
@@ -147,9 +144,7 @@ std::string number(double value) {
   return fmt::format("{:.{}f}", value == 0 ? 0.0 : value, places);
 }
 
-std::string number(const std::optional<double>& value) {
-  return value ? number(*value) : kNothing;
-}
+std::string number(const std::optional<double>& value) { return value ? number(*value) : kNothing; }
 
 std::string interval(const std::optional<Estimate>& e, bool sign) {
   if (!e) return kNothing;

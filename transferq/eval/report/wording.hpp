@@ -10,7 +10,7 @@
 
 namespace tq::report {
 
-std::string number(double value);                       // 3 significant places or more: 0.123, 45.6
+std::string number(double value);  // 3 significant places or more: 0.123, 45.6
 std::string number(const std::optional<double>& value);  // "–" when missing
 std::string interval(const std::optional<Estimate>& estimate, bool sign = false);
 std::string p_value(const std::optional<double>& p);
