@@ -107,7 +107,7 @@ class ReportBrowserTest(CommandTest):
             self.look(tab, f"desk-{part}")
         self.assertEqual(tab.value("document.querySelectorAll('figure svg').length"), 3)
         self.assertEqual(tab.value("document.querySelectorAll('#summary tbody tr').length"),
-                         3 * len(RUNS))
+                         4 * len(RUNS))
         self.assertGreater(tab.value("document.querySelectorAll('mark').length"), 100)
         least, text, count = tab.value(CONTRAST)
         self.assertGreater(count, 100)

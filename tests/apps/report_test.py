@@ -17,12 +17,12 @@ class ReportTest(CommandTest):
         text = self.assert_ok(self.report(*experiment())).out
         self.assertTrue(text.startswith("# A small experiment\n\nMade for a test.\n\n**"))
         for words in ("tq alpha 0.25 has the most reward", "The order plain < ARGS".replace("<",
-                      "&lt;"), "## Reward", "## Text and cost", "## Judge", "| plain |",
+                      "&lt;"), "## Reward", "## Unseen reward: helpful", "## Text and cost", "## Judge", "| plain |",
                       "(bound)", "tq eval setup.toml --out results.jsonl", "```toml\n[data]",
                       "verdicts of the judge could not be read"):
             self.assertIn(words, text)
         tables = [block for block in text.split("\n\n") if block.startswith("|")]
-        self.assertEqual(len(tables), 3)
+        self.assertEqual(len(tables), 4)
         for table in tables:
             widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
             self.assertEqual(len(widths), 1, table)
@@ -60,7 +60,7 @@ class ReportTest(CommandTest):
         failed = {"id": "args/0/p3", "settings": "f00d", "run": "args", "prompt_id": "p3",
                   "seed": 0, "error": "the prompt is too long"}
         text = self.assert_ok(self.report(*rows[:-1], failed)).out
-        self.assertIn("1 responses failed", text)
+        self.assertIn("1 response failed", text)
         self.assertIn("the prompt is too long", text)
         self.assertIn("| args | 3 |", text)
         again = self.assert_ok(self.report(*rows[:-1], failed, rows[-1])).out

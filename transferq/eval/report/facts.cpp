@@ -77,9 +77,11 @@ std::vector<std::string> notes(const Results& results, const Summary& summary) {
   if (!results.failures.empty()) {
     const Failed& one = results.failures.front();
     out.push_back(fmt::format(
-        "{} responses failed and are part of no mean; the first, {} for "
+        "{} failed, part of no mean; the first, {} for "
         "prompt {}: {}",
-        results.failures.size(), results.runs[one.run].name, one.prompt_id, one.message));
+        results.failures.size() == 1 ? "1 response"
+                                     : fmt::format("{} responses", results.failures.size()),
+        results.runs[one.run].name, one.prompt_id, one.message));
   }
   std::size_t unreadable = 0;
   for (const Judged& judged : results.judged) unreadable += judged.verdict == "none" ? 1 : 0;

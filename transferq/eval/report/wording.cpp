@@ -73,14 +73,21 @@ Table reward_table(const Summary& s) {
         [](const RunSummary& r) { return interval(r.reward.difference, true); });
     add("p", p_means, [](const RunSummary& r) { return p_value(r.reward.p); });
   }
-  for (std::size_t i = 0; i < s.unseen.size(); ++i) {
-    add(s.unseen[i], "a reward the decoders did not see",
-        [i](const RunSummary& r) { return interval(r.unseen[i].mean); });
-    if (s.against.empty()) continue;
-    add(s.unseen[i] + ": difference", less,
-        [i](const RunSummary& r) { return interval(r.unseen[i].difference, true); });
-    add(s.unseen[i] + ": p", p_means, [i](const RunSummary& r) { return p_value(r.unseen[i].p); });
-  }
+  return table;
+}
+
+Table unseen_table(const Summary& s, std::size_t i) {
+  const auto at = [i](const RunSummary& r) -> const RewardSummary& { return r.unseen[i]; };
+  Table table{"Unseen reward: " + s.unseen[i], {}};
+  table.columns.push_back(column(s, "run", "", [](const RunSummary& r) { return r.name; }));
+  table.columns.push_back(column(s, "reward", "a reward the decoders did not see",
+                                 [&](const RunSummary& r) { return interval(at(r).mean); }));
+  if (s.against.empty()) return table;
+  table.columns.push_back(
+      column(s, "difference", "to " + s.against + ", paired by prompt, 95% interval",
+             [&](const RunSummary& r) { return interval(at(r).difference, true); }));
+  table.columns.push_back(column(s, "p", "permutation test of that difference, corrected (Holm)",
+                                 [&](const RunSummary& r) { return p_value(at(r).p); }));
   return table;
 }
 
@@ -182,7 +189,9 @@ std::string verdict(const Summary& summary) {
 }
 
 std::vector<Table> tables(const Summary& summary) {
-  std::vector<Table> out{reward_table(summary), text_table(summary)};
+  std::vector<Table> out{reward_table(summary)};
+  for (std::size_t i = 0; i < summary.unseen.size(); ++i) out.push_back(unseen_table(summary, i));
+  out.push_back(text_table(summary));
   const bool judged = std::any_of(summary.runs.begin(), summary.runs.end(),
                                   [](const RunSummary& r) { return r.judged.has_value(); });
   if (judged) out.push_back(judge_table(summary));
