@@ -31,7 +31,8 @@ build: bootstrap
 demo: build
 	@scripts/demo
 
-test: bootstrap
+test:
+	@scripts/bootstrap --tests
 	$(call configure,release)
 	@cmake --build --preset release --parallel $(JOBS)
 	@ctest --preset release --parallel $(JOBS)

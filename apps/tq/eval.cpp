@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 
 #include "commands.hpp"
 #include "eval_setup.hpp"
@@ -34,7 +35,8 @@ constexpr const char* kExamples =
     "  tq eval setups/small.toml --out small.jsonl\n"
     "      all that the setup names; type it again after a crash and it goes on\n"
     "  tq eval setups/small.toml --shard 3/16 --out small-3.jsonl\n"
-    "      the third of sixteen parts, to be run side by side; `tq report small-*.jsonl` joins them\n"
+    "      the third of sixteen parts, to be run side by side; `tq report small-*.jsonl` joins "
+    "them\n"
     "  tq report small.jsonl --out small.html\n"
     "      the results as a page\n";
 
@@ -53,29 +55,60 @@ std::string fingerprint(const EvalSetup& setup, const PromptSet& data,
   return sha256(all.dump()).substr(0, 16);
 }
 
+// A name for people, and the digest that tells.
+std::string policy_text(const Policy& policy) {
+  return fmt::format("{}, {}", policy.model().name(), describe_policy(policy));
+}
+std::string reward_text(const Reward& reward) {
+  return fmt::format("{}, {}", reward.info().name, reward.info().fingerprint);
+}
+
+constexpr const char* kUnseen = "unseen reward";
+
+// What plays each role; "reference" alone where all runs have the same.
+class Models {
+ public:
+  void add(const std::string& role, const std::string& who, const std::string& text) {
+    roles_[role][text].push_back(who);
+  }
+  nlohmann::ordered_json json() const {
+    auto out = nlohmann::ordered_json::object();
+    for (const auto& [role, texts] : roles_) {
+      for (const auto& [text, who] : texts) {
+        const bool alone = texts.size() == 1 && role != kUnseen;
+        out[alone ? role : fmt::format("{} of {}", role, fmt::join(who, ", "))] = text;
+      }
+    }
+    return out;
+  }
+
+ private:
+  std::map<std::string, std::map<std::string, std::vector<std::string>>> roles_;
+};
+
 nlohmann::ordered_json header(const EvalSetup& setup, const PromptSet& data, const EvalFlags& flags,
                               const Experiment& experiment) {
-  nlohmann::ordered_json models, runs;
-  const auto name_model = [&](const std::string& role, const std::string& text) {
-    if (!text.empty()) models[role] = text;
-  };
+  nlohmann::ordered_json runs;
+  Models models;
   for (std::size_t i = 0; i < setup.runs.size(); ++i) {
     const RunSetup& run = setup.runs[i];
     const Setup& built = experiment.runs[i].setup;
-    runs.push_back({{"name", run.name}, {"decoder", experiment.runs[i].decoder}, {"settings", run.given}});
-    name_model("reference of " + run.name, describe_policy(built.reference));
-    if (built.baseline) name_model("baseline of " + run.name, describe_policy(*built.baseline));
-    if (built.reward) name_model("reward of " + run.name, built.reward->info().fingerprint);
+    runs.push_back(
+        {{"name", run.name}, {"decoder", experiment.runs[i].decoder}, {"settings", run.given}});
+    models.add("reference", run.name, policy_text(built.reference));
+    if (built.baseline) models.add("baseline", run.name, policy_text(*built.baseline));
+    if (built.reward) models.add("reward", run.name, reward_text(*built.reward));
   }
   std::vector<std::string> unseen;
   for (const auto& [name, reward] : experiment.measures.rewards) {
     unseen.push_back(name);
-    name_model("unseen reward " + name, reward->info().fingerprint);
+    models.add(kUnseen, name, reward_text(*reward));
   }
-  if (experiment.measures.coherence) {
-    name_model("embedding", experiment.measures.coherence->fingerprint());
+  if (!setup.embedding.empty()) {
+    models.add("embedding", setup.embedding,
+               setup.embedding + ", " + experiment.measures.coherence->fingerprint());
   }
-  if (experiment.judge) name_model("judge", experiment.judge->name());
+  if (experiment.judge) models.add("judge", "", experiment.judge->name());
   const bool part = flags.shard != "1/1";
   return {{"name", setup.name},
           {"description", setup.description},
@@ -88,7 +121,7 @@ nlohmann::ordered_json header(const EvalSetup& setup, const PromptSet& data, con
             {"repeated", data.repeated},
             {"sampled", data.prompts.size()},
             {"seed", setup.sample_seed}}},
-          {"models", models},
+          {"models", models.json()},
           {"version", TQ_VERSION},
           {"engine", llama::engine_version()},
           {"machine", machine_facts()},
@@ -121,17 +154,15 @@ void build(const EvalSetup& setup, ModelStore& models, Experiment& experiment,
   const Format format = format_of(first.flags);
   const Policy& reference = experiment.runs.front().setup.reference;
   for (const auto& [name, list] : setup.rewards) {
-    experiment.measures.rewards[name] =
-        make_reward(list, models, reference.shared_model(), format);
+    experiment.measures.rewards[name] = make_reward(list, models, reference.shared_model(), format);
   }
   if (!setup.embedding.empty()) {
     experiment.measures.coherence =
         std::make_shared<CoherenceMeter>(models.encoder(setup.embedding));
   }
   if (setup.perplexity) experiment.measures.perplexity = reference;
-  if (!setup.judge.empty()) {
-    experiment.judge =
-        make_pair_judge(parse_spec(setup.judge, "[judge]", pair_judge_keys()), models, format);
+  if (setup.judge) {
+    experiment.judge = make_pair_judge(*setup.judge, models, format);
     experiment.against = setup.against;
   }
 }
@@ -139,18 +170,17 @@ void build(const EvalSetup& setup, ModelStore& models, Experiment& experiment,
 std::string failure_line(const std::vector<Failure>& failures, const std::string& out) {
   const auto first = std::min_element(failures.begin(), failures.end(),
                                       [](const auto& a, const auto& b) { return a.id < b.id; });
-  return fmt::format("{}{}; all else is in {}, and the same command tries again", first->reason,
-                     failures.size() > 1
-                         ? fmt::format("; {} more answers failed", failures.size() - 1)
-                         : "",
-                     out);
+  return fmt::format(
+      "{}{}; all else is in {}, and the same command tries again", first->reason,
+      failures.size() > 1 ? fmt::format("; {} more answers failed", failures.size() - 1) : "", out);
 }
 
 void run_eval(const EvalFlags& flags) {
   const std::stop_token stop = stop_on_signals();
   const Shard shard = parse_shard(flags.shard);
   if (flags.out.empty()) {
-    throw Error(ErrorKind::usage, "--out FILE.jsonl is missing: rows are appended to it as they are finished");
+    throw Error(ErrorKind::usage,
+                "--out FILE.jsonl is missing: rows are appended to it as they are finished");
   }
   const EvalSetup setup = read_eval_setup(flags.file, flags);
   PromptSet data = read_prompt_set(setup.prompts, setup.prompts_format);
@@ -181,10 +211,11 @@ void run_eval(const EvalFlags& flags) {
     failures.insert(failures.end(), more.begin(), more.end());
   }
   if (stop.stop_requested()) {
-    throw Error(ErrorKind::interrupted,
-                fmt::format("interrupted; the finished rows are in {}, and the same command goes on "
-                            "from there",
-                            flags.out));
+    throw Error(
+        ErrorKind::interrupted,
+        fmt::format("interrupted; the finished rows are in {}, and the same command goes on "
+                    "from there",
+                    flags.out));
   }
   if (!failures.empty()) throw Error(ErrorKind::input, failure_line(failures, flags.out));
 }
@@ -210,7 +241,8 @@ void add_eval(CLI::App& app) {
   command->add_option("--threads", flags->threads, "Threads, at most one a core")
       ->option_text("N [all cores]")
       ->check(count());
-  command->add_option("--gpu-layers", flags->gpu_layers, "Layers on a GPU, where the engine has one")
+  command
+      ->add_option("--gpu-layers", flags->gpu_layers, "Layers on a GPU, where the engine has one")
       ->option_text("N [all]");
   command->footer(kExamples);
   command->callback([flags] { run_eval(*flags); });

@@ -1,6 +1,7 @@
 #include "eval_setup.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <fstream>
@@ -9,7 +10,6 @@
 
 #include "setup_file.hpp"
 #include "transferq/core/error.hpp"
-#include "transferq/core/spec.hpp"
 #include "transferq/core/text.hpp"
 
 namespace tq::app {
@@ -38,8 +38,10 @@ class Section {
     return take<std::string>(key, std::move(fallback), "a text in quotes");
   }
   std::uint64_t whole(const std::string& key, std::uint64_t fallback) {
-    const auto value = take<std::int64_t>(key, static_cast<std::int64_t>(fallback), "a whole number");
-    if (value < 0) throw Error(ErrorKind::usage, fmt::format("{}: {} must be 0 or more", path_, where(key)));
+    const auto value =
+        take<std::int64_t>(key, static_cast<std::int64_t>(fallback), "a whole number");
+    if (value < 0)
+      throw Error(ErrorKind::usage, fmt::format("{}: {} must be 0 or more", path_, where(key)));
     return static_cast<std::uint64_t>(value);
   }
   bool yes(const std::string& key) { return take<bool>(key, false, "true or false"); }
@@ -123,17 +125,15 @@ void read_metrics(EvalSetup& setup, Section section) {
   section.finish();
 }
 
-// As a list; a template's path is relative to the setup.
-std::string read_judge(const toml::table& table, const std::string& path) {
-  std::string list;
+// A template's path is relative to the setup.
+Spec read_judge(const toml::table& table, const std::string& path) {
+  Spec spec;
   for (const auto& [key, node] : table) {
     std::string value = setup_value(node, std::string(key.str()));
     if (key.str() == "prompt") value = (fs::path(path).parent_path() / value).string();
-    const bool policy = key.str() == "policy";
-    list += fmt::format("{}{}={}", list.empty() ? "" : ",", key.str(),
-                        policy ? "{" + value + "}" : escape_spec_value(value));
+    spec.values[std::string(key.str())] = std::move(value);
   }
-  return list;
+  return spec;
 }
 
 // A command line of tq generate for one run: what the file says of it, and else of all.
@@ -146,8 +146,8 @@ RunSetup read_run(const toml::table& own, const toml::table& all, const SessionF
   const auto text = name != nullptr ? name->value_exact<std::string>() : std::nullopt;
   if (!text || text->empty() || text->find('/') != std::string::npos) {
     throw Error(ErrorKind::usage,
-                fmt::format("{} line {}: each [[decoder]] needs a name = \"TEXT\", without '/'", path,
-                            own.source().begin.line));
+                fmt::format("{} line {}: each [[decoder]] needs a name = \"TEXT\", without '/'",
+                            path, own.source().begin.line));
   }
   run.name = *text;
   flags.erase("name");
@@ -179,7 +179,9 @@ EvalSetup read_eval_setup(const std::string& path, const SessionFlags& defaults)
   setup.against = top.text("against");
   setup.seeds = take_seeds(top);
   const auto data = top.take_table("data");
-  if (!data) throw Error(ErrorKind::usage, fmt::format("{}: a table [data] with prompts = \"FILE\" is missing", path));
+  if (!data)
+    throw Error(ErrorKind::usage,
+                fmt::format("{}: a table [data] with prompts = \"FILE\" is missing", path));
   read_data(setup, Section(*data, "data", path), path);
   if (const auto metrics = top.take_table("metrics")) {
     read_metrics(setup, Section(*metrics, "metrics", path));
@@ -205,9 +207,10 @@ EvalSetup read_eval_setup(const std::string& path, const SessionFlags& defaults)
   if (names.count(setup.against) == 0) {
     const std::vector<std::string> known(names.begin(), names.end());
     const std::string near = nearest_name(setup.against, known);
-    throw Error(ErrorKind::usage, fmt::format("{}: against = '{}' is the name of no [[decoder]]{}",
-                                              path, setup.against,
-                                              near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near)));
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{}: against = '{}' is the name of no [[decoder]]{}", path, setup.against,
+                    near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near)));
   }
   return setup;
 }

@@ -11,10 +11,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "flags.hpp"
+#include "transferq/core/spec.hpp"
 
 namespace tq::app {
 
@@ -36,7 +38,7 @@ struct EvalSetup {
   std::map<std::string, std::string> rewards;  // unseen ones
   std::string embedding;
   bool perplexity = false;
-  std::string judge;  // a list; "": none
+  std::optional<Spec> judge;
   std::vector<RunSetup> runs;
 };
 

@@ -70,6 +70,7 @@ int main(int argc, char** argv) {
   tq::app::add_score(app);
   tq::app::add_fit(app);
   tq::app::add_eval(app);
+  tq::app::add_report(app);
   tq::app::add_models(app);
   app.require_subcommand(0, 1);
   try {

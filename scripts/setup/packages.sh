@@ -6,11 +6,13 @@ tool_packages="g++:g++ cmake:cmake ninja-build:ninja python3:python3 clang-forma
 library_packages="libc6-dev python3-venv libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev
   libssl-dev libcpp-httplib-dev zlib1g-dev libeigen3-dev liblbfgs-dev libpcre2-dev
   libgtest-dev libgmock-dev librapidcheck-dev"
+# What tests alone need: `scripts/bootstrap --tests` asks for it, so that a build goes without.
+test_packages="chromium:chromium"
 
 # Prints the packages that are not there, on one line.
 missing_packages() {
   local pair name missing="" installed
-  for pair in $tool_packages; do
+  for pair in $tool_packages ${want_tests:+$test_packages}; do
     command -v "${pair#*:}" > /dev/null || missing="$missing ${pair%%:*}"
   done
   # shellcheck disable=SC2086

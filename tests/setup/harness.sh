@@ -8,6 +8,7 @@ box=$(mktemp -d)
 trap 'status=$?; [ $status = 0 ] || cat "$box/said" >&2; rm -rf "$box"; exit $status' EXIT
 calls=$box/calls
 : > "$calls"
+want_tests=""
 unset TQ_LLAMA_PREFIX TQ_LLAMA_CMAKE_ARGS TQ_MODELS_DIR CMAKE_PREFIX_PATH
 export HOME=$box/home XDG_CACHE_HOME=$box/cache
 

@@ -37,3 +37,15 @@ expect_said "install these packages first: sudo apt-get install libfmt-dev libsp
 lacking=""
 run setup_packages
 expect "nothing is missing" "" "$(called)$(cat "$box/said")"
+
+# A browser is asked for by the tests alone.
+fakes() {
+  command() { [ "$2" != chromium ]; }
+  dpkg-query() { printf 'installed %s\n' $library_packages; }
+}
+names_missing() { missing_packages > "$box/missing"; }
+run names_missing
+expect "a build's packages" "" "$(cat "$box/missing")"
+want_tests=1
+run names_missing
+expect "the tests' packages" "chromium" "$(cat "$box/missing")"

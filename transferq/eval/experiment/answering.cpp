@@ -46,8 +46,8 @@ class AnsweringWorker {
     ChangedSpans changes;
     const Generated generated =
         worker_->generate(*task.prompt, stop, [&](const Step& step) { changes.add(step); });
-    nlohmann::ordered_json row = make_row(
-        *task.prompt, generated, {task.run->decoder, task.seed, experiment_.settings}, {});
+    nlohmann::ordered_json row =
+        make_row(*task.prompt, generated, {task.run->decoder, task.seed, experiment_.settings}, {});
     row["id"] = task.id;
     row["run"] = task.run->name;
     row["prompt_id"] = task.prompt->id;
@@ -76,9 +76,9 @@ class AnsweringWorker {
 
 nlohmann::ordered_json failure_row(const Experiment& experiment, const Task& task,
                                    const std::string& reason) {
-  return {{"id", failure_id(task.id)},      {"settings", experiment.settings},
-          {"run", task.run->name},          {"prompt_id", task.prompt->id},
-          {"seed", task.seed},              {"error", reason}};
+  return {{"id", failure_id(task.id)}, {"settings", experiment.settings},
+          {"run", task.run->name},     {"prompt_id", task.prompt->id},
+          {"seed", task.seed},         {"error", reason}};
 }
 
 }  // namespace
@@ -104,7 +104,8 @@ std::vector<Failure> answer_all(const Experiment& experiment, ResultsFile& resul
         const std::lock_guard lock(mutex);  // this prompt's own fault: the others go on
         failures.push_back({task.id, reason});
         const std::string id = failure_id(task.id);
-        if (!results.finished(id)) results.append(id, failure_row(experiment, task, e.what()).dump());
+        if (!results.finished(id))
+          results.append(id, failure_row(experiment, task, e.what()).dump());
       }
       if (options.done) options.done();
     };

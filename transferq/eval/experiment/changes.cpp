@@ -35,7 +35,8 @@ std::vector<CharacterSpan> ChangedSpans::spans(const std::string& text) const {
   for (const auto& [from, to] : changed_) {
     const std::string_view before = bytes.substr(0, from);
     const std::size_t whole = complete_utf8(before);
-    const std::size_t begin = characters(replace_invalid_utf8(std::string(before.substr(0, whole))));
+    const std::size_t begin =
+        characters(replace_invalid_utf8(std::string(before.substr(0, whole))));
     const std::size_t end =
         std::min(length, characters(replace_invalid_utf8(std::string(bytes.substr(0, to)))));
     if (begin >= end) continue;  // the token that ended the response

@@ -1,7 +1,7 @@
 // An experiment: every run (a decoder with its settings, under a name) answers every prompt with
 // every seed; each answer is measured, and judged against that of one run. Results are rows of one
-// file (results_file.hpp), appended as they are finished, so a kill loses nothing but what was being
-// decoded, and the same call goes on from there. The rows are described in docs/eval.md.
+// file (results_file.hpp), appended as they are finished, so a kill loses nothing but what was
+// being decoded, and the same call goes on from there. The rows are described in docs/eval.md.
 #pragma once
 
 #include <functional>
@@ -45,8 +45,8 @@ std::string judgement_id(const std::string& response);
 std::vector<ExpectedRow> expected_rows(const Experiment& experiment);
 
 struct ExperimentOptions {
-  SessionOptions session;     // of each worker, its threads included
-  std::size_t workers = 1;    // prompts decoded at once
+  SessionOptions session;           // of each worker, its threads included
+  std::size_t workers = 1;          // prompts decoded at once
   std::function<void()> done = {};  // called after each row, by any thread
 };
 

@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 
+#include "transferq/decode/decoder.hpp"
 #include "transferq/eval/metrics/coherence.hpp"
 #include "transferq/eval/metrics/perplexity.hpp"
 #include "transferq/eval/scoring.hpp"

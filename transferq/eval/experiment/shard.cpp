@@ -20,10 +20,11 @@ Shard parse_shard(const std::string& text) {
       return shard;
     }
   }
-  throw Error(ErrorKind::usage,
-              fmt::format("--shard '{}' is not a part such as 3/16: the third of sixteen, from 1/16 "
-                          "to 16/16",
-                          text));
+  throw Error(
+      ErrorKind::usage,
+      fmt::format("--shard '{}' is not a part such as 3/16: the third of sixteen, from 1/16 "
+                  "to 16/16",
+                  text));
 }
 
 std::string shard_text(const Shard& shard) {
@@ -36,9 +37,10 @@ std::vector<Prompt> prompts_of(const std::vector<Prompt>& prompts, const Shard& 
     part.push_back(prompts[i]);
   }
   if (part.empty()) {
-    throw Error(ErrorKind::usage,
-                fmt::format("shard {} has no prompts: there are only {}; use at most as many shards",
-                            shard_text(shard), prompts.size()));
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("shard {} has no prompts: there are only {}; use at most as many shards",
+                    shard_text(shard), prompts.size()));
   }
   return part;
 }

@@ -1,0 +1,11 @@
+# Writes OUT, a C++ source that defines the texts of page/ (FOLDER): run by cmake -P at build time.
+set(source "#include \"transferq/eval/report/page.hpp\"\n\nnamespace tq::report {\n\n")
+foreach(pair kPageHtml:page.html kPageStyle:style.css kPageScript:page.js)
+  string(REPLACE ":" ";" parts ${pair})
+  list(GET parts 0 name)
+  list(GET parts 1 file)
+  file(READ "${FOLDER}/${file}" text)
+  string(APPEND source "const std::string_view ${name} = R\"tq-page(${text})tq-page\";\n\n")
+endforeach()
+string(APPEND source "}  // namespace tq::report\n")
+file(WRITE "${OUT}" "${source}")
