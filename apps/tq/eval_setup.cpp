@@ -140,13 +140,14 @@ Spec read_judge(const toml::table& table, const std::string& path) {
 RunSetup read_run(const toml::table& own, const toml::table& all, const SessionFlags& defaults,
                   const std::string& path) {
   RunSetup run;
-  static_cast<SessionFlags&>(run.flags) = defaults;
   toml::table flags = own;
   const toml::node* name = flags.get("name");
   const auto text = name != nullptr ? name->value_exact<std::string>() : std::nullopt;
-  if (!text || text->empty() || text->find('/') != std::string::npos) {
+  const bool taken = text && (*text == "judge" || *text == "error");  // as rows' ids begin
+  if (!text || text->empty() || taken || text->find('/') != std::string::npos) {
     throw Error(ErrorKind::usage,
-                fmt::format("{} line {}: each [[decoder]] needs a name = \"TEXT\", without '/'",
+                fmt::format("{} line {}: each [[decoder]] needs a name = \"TEXT\", without '/', "
+                            "neither judge nor error",
                             path, own.source().begin.line));
   }
   run.name = *text;
@@ -158,6 +159,8 @@ RunSetup read_run(const toml::table& own, const toml::table& all, const SessionF
   command.remove_option(command.get_option("--setup"));
   apply_setup_table(command, flags, path);
   apply_setup_table(command, all, path);
+  if (defaults.threads > 0) run.flags.threads = defaults.threads;
+  if (defaults.gpu_layers >= 0) run.flags.gpu_layers = defaults.gpu_layers;
   for (const toml::table* table : {static_cast<const toml::table*>(&flags), &all}) {
     for (const auto& [key, value] : *table) {
       run.given.emplace(std::string(key.str()), setup_value(value, std::string(key.str())));
@@ -167,6 +170,12 @@ RunSetup read_run(const toml::table& own, const toml::table& all, const SessionF
 }
 
 }  // namespace
+
+std::size_t EvalSetup::index_of(const std::string& run) const {
+  const auto at =
+      std::find_if(runs.begin(), runs.end(), [&](const RunSetup& one) { return one.name == run; });
+  return static_cast<std::size_t>(at - runs.begin());
+}
 
 EvalSetup read_eval_setup(const std::string& path, const SessionFlags& defaults) {
   Section top(read_setup(path), "", path);
