@@ -44,8 +44,8 @@ constexpr std::array<QA, 20> kAnswers{
 
 WinRate judged(const std::string& list, std::size_t count) {
   ModelStore store;
-  const Spec spec =
-      parse_spec(list, "judge", {"policy", "ask", "max-tokens", "url", "model", "timeout"});
+  const Spec spec = parse_spec(
+      list, "judge", {"policy", "ask", "prompt", "max-tokens", "url", "model", "key-env"});
   const auto session = make_pair_judge(spec, store, Format::chat)->open(testing::session_of());
   std::vector<Judgement> all;
   for (std::size_t i = 0; i < count; ++i) {
@@ -74,14 +74,14 @@ TEST(PairJudge, AskedTwiceItSaysTheSame) {
             std::tuple(twice.wins, twice.ties, twice.losses, twice.none, twice.first_both));
 }
 
-// These two take minutes: run them with --gtest_also_run_disabled_tests. The second asks the server
-// of TQ_JUDGE_URL, such as http://127.0.0.1:8080/v1.
+// These two take minutes: run them with --gtest_also_run_disabled_tests. The second asks the judge
+// of TQ_JUDGE, such as url=http://127.0.0.1:8080/v1,model=default,max-tokens=96.
 TEST(PairJudge, DISABLED_WhatItSaysInWords) { judged("policy=smollm2,max-tokens=96", 20); }
 
-TEST(PairJudge, DISABLED_WhatAServerSays) {
-  const char* url = std::getenv("TQ_JUDGE_URL");
-  ASSERT_NE(url, nullptr) << "set TQ_JUDGE_URL";
-  judged(std::string("url=") + url + ",model=default,max-tokens=96", 10);
+TEST(PairJudge, DISABLED_WhatAnotherSays) {
+  const char* list = std::getenv("TQ_JUDGE");
+  ASSERT_NE(list, nullptr) << "set TQ_JUDGE";
+  judged(list, 10);
 }
 
 }  // namespace
