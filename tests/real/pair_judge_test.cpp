@@ -7,7 +7,10 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdlib>
 #include <iostream>
+#include <string>
+#include <tuple>
 #include <utility>
 
 #include "real_models.hpp"
@@ -39,9 +42,10 @@ constexpr std::array<QA, 20> kAnswers{
      {"How can I learn to swim?", "Take lessons at a pool and practise floating first."},
      {"What is the freezing point of water?", "Water freezes at zero degrees Celsius."}}};
 
-WinRate judged(const std::string& more, std::size_t count) {
+WinRate judged(const std::string& list, std::size_t count) {
   ModelStore store;
-  const Spec spec = parse_spec("policy=smollm2" + more, "judge", {"policy", "ask", "max-tokens"});
+  const Spec spec = parse_spec(
+      list, "judge", {"policy", "ask", "prompt", "max-tokens", "url", "model", "key-env"});
   const auto session = make_pair_judge(spec, store, Format::chat)->open(testing::session_of());
   std::vector<Judgement> all;
   for (std::size_t i = 0; i < count; ++i) {
@@ -50,28 +54,35 @@ WinRate judged(const std::string& more, std::size_t count) {
                              kAnswers[(i + 1) % kAnswers.size()].second));
   }
   const WinRate rate = win_rate(all);
-  std::cout << "smollm2" << more << ": wins " << rate.wins << ", ties " << rate.ties << ", losses "
+  std::cout << list << ": wins " << rate.wins << ", ties " << rate.ties << ", losses "
             << rate.losses << ", none " << rate.none << "; first in both orders " << rate.first_both
             << ", second " << rate.second_both << "\n";
   EXPECT_EQ(rate.readable() + rate.none, count);
-  EXPECT_GT(session->evaluations(), 2 * 50 * count);
   return rate;
 }
 
 TEST(PairJudge, LogitsGiveAVerdictOnEveryPair) {
-  const WinRate rate = judged(",ask=logits", 20);
+  const WinRate rate = judged("policy=smollm2,ask=logits", 20);
   EXPECT_EQ(rate.none, 0u);
   EXPECT_EQ(rate.ties, rate.first_both + rate.second_both);  // no order is a tie by itself
 }
 
 TEST(PairJudge, AskedTwiceItSaysTheSame) {
-  const WinRate once = judged(",max-tokens=96", 4), twice = judged(",max-tokens=96", 4);
+  const WinRate once = judged("policy=smollm2,max-tokens=32", 2),
+                twice = judged("policy=smollm2,max-tokens=32", 2);
   EXPECT_EQ(std::tuple(once.wins, once.ties, once.losses, once.none, once.first_both),
             std::tuple(twice.wins, twice.ties, twice.losses, twice.none, twice.first_both));
 }
 
-// Takes a minute or two: run it with --gtest_also_run_disabled_tests.
-TEST(PairJudge, DISABLED_WhatItSaysInWords) { judged(",max-tokens=96", 20); }
+// These two take minutes: run them with --gtest_also_run_disabled_tests. The second asks the judge
+// of TQ_JUDGE, such as url=http://127.0.0.1:8080/v1,model=default,max-tokens=96.
+TEST(PairJudge, DISABLED_WhatItSaysInWords) { judged("policy=smollm2,max-tokens=96", 20); }
+
+TEST(PairJudge, DISABLED_WhatAnotherSays) {
+  const char* list = std::getenv("TQ_JUDGE");
+  ASSERT_NE(list, nullptr) << "set TQ_JUDGE";
+  judged(list, 10);
+}
 
 }  // namespace
 }  // namespace tq
