@@ -154,7 +154,12 @@ void build(const EvalSetup& setup, ModelStore& models, Experiment& experiment,
   const Format format = format_of(first.flags);
   const Policy& reference = experiment.runs.front().setup.reference;
   for (const auto& [name, list] : setup.rewards) {
-    experiment.measures.rewards[name] = make_reward(list, models, reference.shared_model(), format);
+    try {
+      experiment.measures.rewards[name] =
+          make_reward(list, models, reference.shared_model(), format);
+    } catch (const Error& e) {
+      throw Error(e.kind(), fmt::format("unseen reward '{}': {}", name, e.what()));
+    }
   }
   if (!setup.embedding.empty()) {
     experiment.measures.coherence =
