@@ -134,9 +134,10 @@ nlohmann::ordered_json header(const EvalSetup& setup, const PromptSet& data, con
                                   part ? " --shard " + flags.shard : "", flags.out)}};
 }
 
-// One model for all runs: a head that reads the policy's own states costs nothing.
-void build(const EvalSetup& setup, ModelStore& models, Experiment& experiment,
-           std::vector<std::string>& settings, SessionOptions& session) {
+// Loads what the runs answer with. Returns the fingerprint of each.
+std::vector<std::string> add_runs(const EvalSetup& setup, ModelStore& models,
+                                  Experiment& experiment) {
+  std::vector<std::string> settings;
   for (RunSetup run : setup.runs) {
     try {
       Run ready = prepare(run.flags, models);
@@ -144,28 +145,31 @@ void build(const EvalSetup& setup, ModelStore& models, Experiment& experiment,
         throw Error(ErrorKind::usage, "this decoder works towards a reward; give it one");
       }
       settings.push_back(run.name + " " + ready.settings);
-      experiment.runs.push_back({run.name, run.flags.decoder.name, std::move(ready.setup)});
-      session = ready.session;
+      experiment.runs.push_back(
+          {run.name, run.flags.decoder.name, std::move(ready.setup), std::move(ready.session)});
     } catch (const Error& e) {
       throw Error(e.kind(), fmt::format("run '{}': {}", run.name, e.what()));
     }
   }
-  const RunSetup& first = setup.runs.front();
-  const Format format = format_of(first.flags);
-  const Policy& reference = experiment.runs.front().setup.reference;
+  return settings;
+}
+
+// Loads what measures and judges. Heads on the reference of `plain`, the run that others are
+// compared with, share its model.
+void add_measures(const EvalSetup& setup, ModelStore& models, const Policy& plain, Format format,
+                  Experiment& experiment) {
+  Measures& measures = experiment.measures;
   for (const auto& [name, list] : setup.rewards) {
     try {
-      experiment.measures.rewards[name] =
-          make_reward(list, models, reference.shared_model(), format);
+      measures.rewards[name] = make_reward(list, models, plain.shared_model(), format);
     } catch (const Error& e) {
       throw Error(e.kind(), fmt::format("unseen reward '{}': {}", name, e.what()));
     }
   }
   if (!setup.embedding.empty()) {
-    experiment.measures.coherence =
-        std::make_shared<CoherenceMeter>(models.encoder(setup.embedding));
+    measures.coherence = std::make_shared<CoherenceMeter>(models.encoder(setup.embedding));
   }
-  if (setup.perplexity) experiment.measures.perplexity = reference;
+  if (setup.perplexity) measures.perplexity = plain;
   if (setup.judge) {
     experiment.judge = make_pair_judge(*setup.judge, models, format);
     experiment.against = setup.against;
@@ -191,24 +195,28 @@ void run_eval(const EvalFlags& flags) {
   PromptSet data = read_prompt_set(setup.prompts, setup.prompts_format);
   if (setup.sample > 0) sample_prompts(data, setup.sample, setup.sample_seed);
 
-  ModelStore models({flags.gpu_layers});
+  ModelStore models({setup.runs.front().flags.gpu_layers});
   Experiment experiment;
   experiment.seeds = setup.seeds;
   experiment.prompts = prompts_of(data.prompts, shard);
-  std::vector<std::string> settings;
-  ExperimentOptions options;
-  build(setup, models, experiment, settings, options.session);
+  const std::vector<std::string> settings = add_runs(setup, models, experiment);
+  const std::size_t plain = setup.index_of(setup.against);
+  add_measures(setup, models, experiment.runs[plain].setup.reference,
+               format_of(setup.runs[plain].flags), experiment);
   experiment.settings = fingerprint(setup, data, settings, experiment);
 
   ResultsFile results(flags.out, experiment.settings, expected_rows(experiment));
   write_header(experiment, results, header(setup, data, flags, experiment));
-  const std::size_t all = expected_rows(experiment).size();
-  const std::size_t left = rows_left(experiment, results);
-  Progress progress(std::max(all, left), std::max(all, left) - left);
+  const Extent extent = extent_of(experiment, results);
+  Progress progress(extent.all, extent.all - extent.left);
+  ExperimentOptions options;
+  options.session = experiment.runs[plain].session;
   const auto threads = static_cast<std::size_t>(options.session.threads);
   options.workers = std::max<std::size_t>(
-      1, std::min({flags.together > 0 ? flags.together : threads, threads, left}));
-  options.session.threads = static_cast<int>(std::max<std::size_t>(1, threads / options.workers));
+      1, std::min({flags.together > 0 ? flags.together : threads, threads, extent.left}));
+  const int each = static_cast<int>(std::max<std::size_t>(1, threads / options.workers));
+  options.session.threads = each;
+  for (ExperimentRun& run : experiment.runs) run.session.threads = each;
   options.done = [&] { progress.advance(); };
   std::vector<Failure> failures = answer_all(experiment, results, options, stop);
   if (!stop.stop_requested()) {

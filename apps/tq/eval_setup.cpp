@@ -206,13 +206,14 @@ std::string take_name(toml::table& flags, const std::string& path) {
 RunSetup read_run(toml::table flags, const toml::table& all, const SessionFlags& defaults,
                   const std::string& path) {
   RunSetup run;
-  static_cast<SessionFlags&>(run.flags) = defaults;
   run.name = take_name(flags, path);
   check_no_seed(flags, path);
   CLI::App command;
   add_run_flags(command, run.flags);
   apply_setup_table(command, flags, path);
   apply_setup_table(command, all, path);
+  if (defaults.threads > 0) run.flags.threads = defaults.threads;
+  if (defaults.gpu_layers >= 0) run.flags.gpu_layers = defaults.gpu_layers;
   for (const toml::table* table : {static_cast<const toml::table*>(&flags), &all}) {
     for (const auto& [key, value] : *table) {
       run.given.emplace(std::string(key.str()), setup_value(value, std::string(key.str())));
@@ -222,6 +223,12 @@ RunSetup read_run(toml::table flags, const toml::table& all, const SessionFlags&
 }
 
 }  // namespace
+
+std::size_t EvalSetup::index_of(const std::string& run) const {
+  const auto at =
+      std::find_if(runs.begin(), runs.end(), [&](const RunSetup& one) { return one.name == run; });
+  return static_cast<std::size_t>(at - runs.begin());
+}
 
 EvalSetup read_eval_setup(const std::string& path, const SessionFlags& defaults) {
   Section top(read_setup(path), "", path);

@@ -30,7 +30,7 @@ struct EvalSetup {
   std::string text;  // the file's
   std::string name, description, duration;
   std::vector<std::uint64_t> seeds{0};
-  std::string against;  // "": the first run
+  std::string against;  // the name of a run
   std::filesystem::path prompts;
   std::string prompts_format = "auto";
   std::size_t sample = 0;  // 0: all prompts
@@ -40,9 +40,11 @@ struct EvalSetup {
   bool perplexity = false;
   std::optional<Spec> judge;
   std::vector<RunSetup> runs;
+
+  std::size_t index_of(const std::string& run) const;  // which must be there
 };
 
-// `defaults` are what the command line says for all runs; the file wins, but for what is not in it.
+// `defaults` are what the command line says for all runs; it wins over the file.
 // Throws Error (usage), with file and line, for an unknown key (the nearest is offered), a value
 // that makes no sense, two runs of one name, or what is missing.
 EvalSetup read_eval_setup(const std::string& path, const SessionFlags& defaults);

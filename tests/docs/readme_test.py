@@ -1,4 +1,4 @@
-"""Runs what README.md and docs/*.md show: each ```sh block with a line that begins with `tq `.
+"""Runs what README.md and docs/*.md show (not docs/results, which programs write): each ```sh block with a line that begins with `tq `.
 
 The blocks of a page run in order, in one folder, with `sh -e`, the default model, and the tq under
 test on the PATH; each must end with exit code 0. A block behind a line
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^(?P<skip><!-- *not run:(?P<reason>[^\n]*?)-->\s*\n)?```sh\n(?P<text>.*?)^```",
                    re.M | re.S)
 

@@ -197,14 +197,15 @@ TEST_F(ExperimentTest, GoesOnFromWhatIsThere) {
     std::ofstream(file("cut"), std::ios::binary | std::ios::trunc) << whole.substr(0, size);
     ResultsFile results(file("cut"), experiment.settings, expected_rows(experiment));
     write_header(experiment, results, {{"name", "a table"}, {"seeds", experiment.seeds}});
-    const std::size_t left = rows_left(experiment, results);
+    const Extent extent = extent_of(experiment, results);
+    EXPECT_EQ(extent.all, 4u * 2 * 4 + 3 * 2 * 4);
     std::size_t done = 0;
     const ExperimentOptions options{
         .session = testing::session_of(), .workers = 1, .done = [&] { ++done; }};
     answer_all(experiment, results, options);
     judge_all(experiment, results, options);
-    EXPECT_EQ(done, left);
-    EXPECT_EQ(rows_left(experiment, results), 0u);
+    EXPECT_EQ(done, extent.left);
+    EXPECT_EQ(extent_of(experiment, results).left, 0u);
     ASSERT_EQ(rows("cut"), rows("whole")) << size;
   }
 }

@@ -67,7 +67,8 @@ inline Experiment tabular_experiment(std::vector<Prompt> prompts, std::vector<st
   out.prompts = std::move(prompts);
   out.seeds = std::move(seeds);
   const auto add = [&](const std::string& name, const DecoderOptions& options) {
-    out.runs.push_back({name, options.name, setup_of(policy, options, ones, max_tokens)});
+    out.runs.push_back(
+        {name, options.name, setup_of(policy, options, ones, max_tokens), session_of()});
   };
   add("plain", {.name = "sample"});
   add("tq 0.3", {.name = "tq", .alpha = 0.3, .top_k = 3, .horizon = 2});

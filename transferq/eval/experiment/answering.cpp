@@ -38,8 +38,8 @@ std::vector<Task> tasks_left(const Experiment& experiment, const ResultsFile& re
 // Answers tasks one at a time. Not thread-safe.
 class AnsweringWorker {
  public:
-  AnsweringWorker(const Experiment& experiment, const SessionOptions& session)
-      : experiment_(experiment), session_(session), measuring_(experiment.measures, session) {}
+  AnsweringWorker(const Experiment& experiment, const SessionOptions& measuring)
+      : experiment_(experiment), measuring_(experiment.measures, measuring) {}
 
   nlohmann::ordered_json answer(const Task& task, std::stop_token stop) {
     prepare(task);
@@ -63,11 +63,10 @@ class AnsweringWorker {
     run_ = task.run;
     setup_ = task.run->setup;
     setup_->seed = task.seed;
-    worker_.emplace(*setup_, session_);
+    worker_.emplace(*setup_, task.run->session);
   }
 
   const Experiment& experiment_;
-  SessionOptions session_;
   MeasuringWorker measuring_;
   const ExperimentRun* run_ = nullptr;
   std::optional<Setup> setup_;

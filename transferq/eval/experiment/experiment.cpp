@@ -49,13 +49,17 @@ void write_header(const Experiment& experiment, ResultsFile& results,
   results.append(kHeaderId, row.dump());
 }
 
-std::size_t rows_left(const Experiment& experiment, const ResultsFile& results) {
-  std::size_t left = 0;
+Extent extent_of(const Experiment& experiment, const ResultsFile& results) {
+  Extent extent;
+  const auto count = [&](const std::string& id) {
+    ++extent.all;
+    extent.left += results.finished(id) ? 0 : 1;
+  };
   for_each_answer(experiment, [&](const std::string& id, const auto& run, const Prompt&) {
-    left += results.finished(id) ? 0 : 1;
-    if (judged(experiment, run)) left += results.finished(judgement_id(id)) ? 0 : 1;
+    count(id);
+    if (judged(experiment, run)) count(judgement_id(id));
   });
-  return left;
+  return extent;
 }
 
 }  // namespace tq

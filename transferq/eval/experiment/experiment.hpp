@@ -21,7 +21,8 @@ namespace tq {
 struct ExperimentRun {
   std::string name;
   std::string decoder;
-  Setup setup;  // its seed is not used
+  Setup setup;             // its seed is not used
+  SessionOptions session;  // of each worker, threads included
 };
 
 // Immutable while it is carried out.
@@ -60,8 +61,11 @@ struct Failure {
 void write_header(const Experiment& experiment, ResultsFile& results,
                   const nlohmann::ordered_json& fields);
 
-// How many rows are still to be written: answers, and judgements.
-std::size_t rows_left(const Experiment& experiment, const ResultsFile& results);
+// How many answers and judgements there are to be, and how many of them are still to be made.
+struct Extent {
+  std::size_t all = 0, left = 0;
+};
+Extent extent_of(const Experiment& experiment, const ResultsFile& results);
 
 // Answers what has no answer yet. A prompt at fault (Error of kind input) is a failure and the
 // others go on; any other Error stops all and is thrown. Returns early when stopped.
