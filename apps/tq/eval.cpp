@@ -160,7 +160,11 @@ void add_measures(const EvalSetup& setup, ModelStore& models, const Policy& plai
                   Experiment& experiment) {
   Measures& measures = experiment.measures;
   for (const auto& [name, list] : setup.rewards) {
-    measures.rewards[name] = make_reward(list, models, plain.shared_model(), format);
+    try {
+      measures.rewards[name] = make_reward(list, models, plain.shared_model(), format);
+    } catch (const Error& e) {
+      throw Error(e.kind(), fmt::format("unseen reward '{}': {}", name, e.what()));
+    }
   }
   if (!setup.embedding.empty()) {
     measures.coherence = std::make_shared<CoherenceMeter>(models.encoder(setup.embedding));
@@ -175,9 +179,9 @@ void add_measures(const EvalSetup& setup, ModelStore& models, const Policy& plai
 std::string failure_line(const std::vector<Failure>& failures, const std::string& out) {
   const auto first = std::min_element(failures.begin(), failures.end(),
                                       [](const auto& a, const auto& b) { return a.id < b.id; });
-  return fmt::format(
-      "{}{}; all else is in {}, and the same command tries again", first->reason,
-      failures.size() > 1 ? fmt::format("; {} more answers failed", failures.size() - 1) : "", out);
+  const std::size_t more = failures.size() - 1;
+  return fmt::format("{}{}; all else is in {}, and the same command tries again", first->reason,
+                     more > 0 ? fmt::format("; {} more failed", more) : "", out);
 }
 
 void run_eval(const EvalFlags& flags) {

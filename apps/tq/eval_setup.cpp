@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <set>
 
@@ -17,20 +18,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Outside of all tables, beside flags of tq generate.
+const std::vector<std::string> kTopKeys{"name", "description", "duration", "seeds",  "against",
+                                        "data", "metrics",     "judge",    "decoder"};
+
 // One table of the file, whose keys are taken one by one; whatever is left over is a mistake.
 class Section {
  public:
   Section(toml::table table, std::string name, std::string path)
       : table_(std::move(table)), name_(std::move(name)), path_(std::move(path)) {}
 
-  // The node under a key, which is then no longer there; null where there is none.
-  std::unique_ptr<toml::table> take_table(const std::string& key) {
-    auto out = std::make_unique<toml::table>();
+  // The table under a key, which is then no longer there. Moved: a copy of a node has forgotten its
+  // line.
+  std::optional<toml::table> take_table(const std::string& key) {
     known_.push_back(key);
-    const toml::node* node = table_.get(key);
-    if (node == nullptr) return nullptr;
+    toml::node* node = table_.get(key);
+    if (node == nullptr) return std::nullopt;
     if (!node->is_table()) fail(*node, key, "must be a table");
-    *out = *node->as_table();
+    std::optional<toml::table> out(std::move(*node->as_table()));
     table_.erase(key);
     return out;
   }
@@ -38,11 +43,10 @@ class Section {
     return take<std::string>(key, std::move(fallback), "a text in quotes");
   }
   std::uint64_t whole(const std::string& key, std::uint64_t fallback) {
-    const auto value =
-        take<std::int64_t>(key, static_cast<std::int64_t>(fallback), "a whole number");
-    if (value < 0)
-      throw Error(ErrorKind::usage, fmt::format("{}: {} must be 0 or more", path_, where(key)));
-    return static_cast<std::uint64_t>(value);
+    const auto otherwise = static_cast<std::int64_t>(fallback);
+    return static_cast<std::uint64_t>(
+        take<std::int64_t>(key, otherwise, "a whole number, 0 or more",
+                           [](std::int64_t value) { return value >= 0; }));
   }
   bool yes(const std::string& key) { return take<bool>(key, false, "true or false"); }
   toml::table& table() { return table_; }
@@ -61,16 +65,17 @@ class Section {
                      near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
                      fmt::format("{}", fmt::join(known_, ", "))));
   }
-  void knows(const std::string& key) { known_.push_back(key); }
 
  private:
   template <typename T>
-  T take(const std::string& key, T fallback, const char* what) {
+  T take(
+      const std::string& key, T fallback, const char* what,
+      const std::function<bool(const T&)>& good = [](const T&) { return true; }) {
     known_.push_back(key);
     const toml::node* node = table_.get(key);
     if (node == nullptr) return fallback;
     const auto value = node->value_exact<T>();
-    if (!value) fail(*node, key, fmt::format("must be {}", what));
+    if (!value || !good(*value)) fail(*node, key, fmt::format("must be {}", what));
     table_.erase(key);
     return *value;
   }
@@ -104,14 +109,14 @@ std::vector<std::uint64_t> take_seeds(Section& top) {
 
 void read_data(EvalSetup& setup, Section section, const std::string& path) {
   const std::string prompts = section.text("prompts");
-  if (prompts.empty()) {
-    throw Error(ErrorKind::usage, fmt::format("{}: [data] needs prompts = \"FILE\"", path));
-  }
   setup.prompts = fs::path(path).parent_path() / prompts;
   setup.prompts_format = section.text("format", "auto");
   setup.sample = section.whole("sample", 0);
   setup.sample_seed = section.whole("seed", 0);
-  section.finish();
+  section.finish();  // a misspelt key is told before the one that is missing for it
+  if (prompts.empty()) {
+    throw Error(ErrorKind::usage, fmt::format("{}: [data] needs prompts = \"FILE\"", path));
+  }
 }
 
 void read_metrics(EvalSetup& setup, Section section) {
@@ -136,27 +141,75 @@ Spec read_judge(const toml::table& table, const std::string& path) {
   return spec;
 }
 
-// A command line of tq generate for one run: what the file says of it, and else of all.
-RunSetup read_run(const toml::table& own, const toml::table& all, const SessionFlags& defaults,
-                  const std::string& path) {
-  RunSetup run;
-  toml::table flags = own;
-  const toml::node* name = flags.get("name");
-  const auto text = name != nullptr ? name->value_exact<std::string>() : std::nullopt;
-  const bool taken = text && (*text == "judge" || *text == "error");  // as rows' ids begin
-  if (!text || text->empty() || taken || text->find('/') != std::string::npos) {
-    throw Error(ErrorKind::usage,
-                fmt::format("{} line {}: each [[decoder]] needs a name = \"TEXT\", without '/', "
-                            "neither judge nor error",
-                            path, own.source().begin.line));
-  }
-  run.name = *text;
-  flags.erase("name");
-  CLI::App command;
+// What is written in the place of the flag --seed.
+void check_no_seed(const toml::table& table, const std::string& path) {
+  const toml::node* node = table.get("seed");
+  if (node == nullptr) return;
+  throw Error(ErrorKind::usage,
+              fmt::format("{} line {}: no key 'seed'; write seeds = [0, 1] at the top of the file, "
+                          "for all runs alike",
+                          path, node->source().begin.line));
+}
+
+// The flags of tq generate that a file may set.
+void add_run_flags(CLI::App& command, DecodingFlags& flags) {
   command.name("generate");
-  add_decoding_flags(command, run.flags);
+  add_decoding_flags(command, flags);
   command.remove_option(command.get_option("--seed"));
   command.remove_option(command.get_option("--setup"));
+}
+
+// The keys outside of all tables, once those of the experiment itself are taken.
+void check_top(const toml::table& table, std::vector<std::string> known, const std::string& path) {
+  check_no_seed(table, path);
+  CLI::App command;
+  DecodingFlags unused;
+  add_run_flags(command, unused);
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      if (name != "help") known.push_back(name);
+    }
+  }
+  for (const auto& [k, node] : table) {
+    const std::string key(k.str());
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    const std::string near = nearest_name(key, known);
+    throw Error(ErrorKind::usage,
+                fmt::format("{} line {}: no key '{}'{}; the keys are {}, and the flags of tq "
+                            "generate --help",
+                            path, node.source().begin.line, key,
+                            near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
+                            fmt::join(kTopKeys, ", ")));
+  }
+}
+
+// Its name is a part of its rows' ids, where it must be no word of theirs (experiment.hpp).
+std::string take_name(toml::table& flags, const std::string& path) {
+  const toml::node* name = flags.get("name");
+  const auto text = name != nullptr ? name->value_exact<std::string>() : std::nullopt;
+  const auto line = (name != nullptr ? name->source() : flags.source()).begin.line;
+  if (!text || text->empty() || text->find('/') != std::string::npos) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{} line {}: each [[decoder]] needs a name = \"TEXT\", without '/'",
+                            path, line));
+  }
+  if (*text == "error" || *text == "judge") {
+    throw Error(ErrorKind::usage, fmt::format("{} line {}: a run can't be named '{}', as ids of "
+                                              "rows begin with that; choose another name",
+                                              path, line, *text));
+  }
+  flags.erase("name");
+  return *text;
+}
+
+// A command line of tq generate for one run: what the file says of it, and else of all.
+RunSetup read_run(toml::table flags, const toml::table& all, const SessionFlags& defaults,
+                  const std::string& path) {
+  RunSetup run;
+  run.name = take_name(flags, path);
+  check_no_seed(flags, path);
+  CLI::App command;
+  add_run_flags(command, run.flags);
   apply_setup_table(command, flags, path);
   apply_setup_table(command, all, path);
   if (defaults.threads > 0) run.flags.threads = defaults.threads;
@@ -187,29 +240,34 @@ EvalSetup read_eval_setup(const std::string& path, const SessionFlags& defaults)
   setup.duration = top.text("duration");
   setup.against = top.text("against");
   setup.seeds = take_seeds(top);
-  const auto data = top.take_table("data");
+  auto data = top.take_table("data");
+  auto metrics = top.take_table("metrics");
+  const auto judge = top.take_table("judge");
+  toml::node* runs = top.table().get("decoder");
+  const bool any_runs = runs != nullptr && runs->is_array_of_tables();
+  toml::array list;
+  if (any_runs) {
+    list = std::move(*runs->as_array());
+    top.table().erase("decoder");
+  }
+  check_top(top.table(), kTopKeys, path);
   if (!data)
     throw Error(ErrorKind::usage,
                 fmt::format("{}: a table [data] with prompts = \"FILE\" is missing", path));
-  read_data(setup, Section(*data, "data", path), path);
-  if (const auto metrics = top.take_table("metrics")) {
-    read_metrics(setup, Section(*metrics, "metrics", path));
-  }
-  if (const auto judge = top.take_table("judge")) setup.judge = read_judge(*judge, path);
-
-  const toml::node* runs = top.table().get("decoder");
-  if (runs == nullptr || !runs->is_array_of_tables()) {
+  read_data(setup, Section(std::move(*data), "data", path), path);
+  if (metrics) read_metrics(setup, Section(std::move(*metrics), "metrics", path));
+  if (judge) setup.judge = read_judge(*judge, path);
+  if (!any_runs) {
     throw Error(ErrorKind::usage,
                 fmt::format("{}: no runs; write a table [[decoder]] with a name for each", path));
   }
-  const toml::array list = *runs->as_array();
-  top.table().erase("decoder");
   std::set<std::string> names;
-  for (const toml::node& node : list) {
-    setup.runs.push_back(read_run(*node.as_table(), top.table(), defaults, path));
+  for (toml::node& node : list) {
+    const auto line = node.source().begin.line;
+    setup.runs.push_back(read_run(std::move(*node.as_table()), top.table(), defaults, path));
     if (!names.insert(setup.runs.back().name).second) {
-      throw Error(ErrorKind::usage, fmt::format("{} line {}: two runs are named '{}'", path,
-                                                node.source().begin.line, setup.runs.back().name));
+      throw Error(ErrorKind::usage, fmt::format("{} line {}: two runs are named '{}'", path, line,
+                                                setup.runs.back().name));
     }
   }
   if (setup.against.empty()) setup.against = setup.runs.front().name;

@@ -56,8 +56,9 @@ struct Results {
   std::string against;  // a run's name, or "" when there is none
   std::vector<std::string> rewards;
   std::vector<std::uint64_t> seeds;
-  std::vector<Asked> prompts;  // in the order in which they came
-  std::vector<Answer> answers;
+  // In one order, whatever order the rows came in: sums and draws depend on it.
+  std::vector<Asked> prompts;   // by id, short ones first: p2 before p10
+  std::vector<Answer> answers;  // by run, prompt and seed
   std::vector<Failed> failures;
   std::vector<Judged> judged;
   std::vector<std::string> notes;  // what was skipped, for the reader of the report

@@ -6,6 +6,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <functional>
+#include <numeric>
+#include <tuple>
 #include <unordered_map>
 
 #include "transferq/core/error.hpp"
@@ -45,6 +48,32 @@ class Merger {
 
 Error refused(const std::string& where, const std::string& what) {
   return Error(ErrorKind::input, fmt::format("{}: {}", where, what));
+}
+
+// Rows come in the order in which they were finished, and those of shards in that of the files. A
+// report must not depend on it: not by the last digit of a mean, nor by what a bootstrap draws.
+void put_in_order(Results& results) {
+  const std::vector<Asked>& prompts = results.prompts;
+  std::vector<std::size_t> order(prompts.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::make_tuple(prompts[a].id.size(), std::cref(prompts[a].id)) <
+           std::make_tuple(prompts[b].id.size(), std::cref(prompts[b].id));
+  });
+  std::vector<Asked> sorted;
+  std::vector<std::size_t> place(prompts.size());
+  for (const std::size_t i : order) {
+    place[i] = sorted.size();
+    sorted.push_back(prompts[i]);
+  }
+  results.prompts = std::move(sorted);
+  for (Answer& answer : results.answers) answer.prompt = place[answer.prompt];
+  std::sort(results.answers.begin(), results.answers.end(), [](const Answer& a, const Answer& b) {
+    return std::tie(a.run, a.prompt, a.seed) < std::tie(b.run, b.prompt, b.seed);
+  });
+  std::sort(results.failures.begin(), results.failures.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.run, a.prompt_id, a.message) < std::tie(b.run, b.prompt_id, b.message);
+  });
 }
 
 void Merger::read(const std::filesystem::path& file) {
@@ -166,6 +195,7 @@ Results Merger::finish() {
   for (auto& [id, failed] : failures_) {
     if (seen_.at(id).failed) results_.failures.push_back(std::move(failed));
   }
+  put_in_order(results_);
   return std::move(results_);
 }
 
