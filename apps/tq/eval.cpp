@@ -36,9 +36,7 @@ constexpr const char* kExamples =
     "      all that the setup names; type it again after a crash and it goes on\n"
     "  tq eval setups/small.toml --shard 3/16 --out small-3.jsonl\n"
     "      the third of sixteen parts, to be run side by side; `tq report small-*.jsonl` joins "
-    "them\n"
-    "  tq report small.jsonl --out small.html\n"
-    "      the results as a page\n";
+    "them\n";
 
 // Everything that a row may depend on.
 std::string fingerprint(const EvalSetup& setup, const PromptSet& data,
