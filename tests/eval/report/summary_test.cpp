@@ -62,16 +62,16 @@ TEST(ReportSummary, ADifferenceIsOverThePromptsOfBoth) {
 
 TEST(ReportSummary, CountsTheJudgeAndItsBias) {
   Results r = two_runs();
-  const auto judged = [&](const char* first, const char* second, const char* verdict) {
-    r.judged.push_back({1, "a", "plain", "j", first, second, verdict});
+  const auto judged = [&](Outcome first, Outcome second) {
+    r.judged.push_back({1, "a", "plain", "j", {first, second}});
   };
-  judged("win", "win", "win");
-  judged("win", "lose", "tie");  // the first place twice
-  judged("lose", "win", "tie");  // the second place twice
-  judged("lose", "lose", "lose");
-  judged("none", "win", "none");
-  const JudgeSummary j = *summarise(r).runs[1].judged;
-  EXPECT_EQ(std::tuple(j.win, j.tie, j.lose, j.none, j.first, j.second, j.readable()),
+  judged(Outcome::win, Outcome::win);
+  judged(Outcome::win, Outcome::lose);  // the first place twice
+  judged(Outcome::lose, Outcome::win);  // the second place twice
+  judged(Outcome::lose, Outcome::lose);
+  judged(Outcome::none, Outcome::win);
+  const WinRate j = *summarise(r).runs[1].judged;
+  EXPECT_EQ(std::tuple(j.wins, j.ties, j.losses, j.none, j.first_both, j.second_both, j.readable()),
             std::tuple(1u, 2u, 1u, 1u, 1u, 1u, 4u));
 }
 

@@ -84,7 +84,8 @@ std::vector<std::string> notes(const Results& results, const Summary& summary) {
         results.runs[one.run].name, one.prompt_id, one.message));
   }
   std::size_t unreadable = 0;
-  for (const Judged& judged : results.judged) unreadable += judged.verdict == "none" ? 1 : 0;
+  for (const Judged& judged : results.judged)
+    unreadable += judged.judgement.verdict() == Outcome::none ? 1 : 0;
   if (unreadable > 0) {
     out.push_back(fmt::format("{} verdicts of the judge could not be read and are part of no rate.",
                               unreadable));

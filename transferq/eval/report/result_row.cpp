@@ -79,10 +79,9 @@ std::vector<std::pair<std::size_t, std::size_t>> ranges_of(const ordered_json& r
   return ranges;
 }
 
-std::string known(const std::string& word, const std::string& where) {
-  for (const char* name : {"win", "tie", "lose", "none"}) {
-    if (word == name) return word;
-  }
+Outcome outcome(const ordered_json& row, const char* key, const std::string& where) {
+  const std::string word = text(row, key);
+  if (const auto known = outcome_of_name(word)) return *known;
   refuse(where, fmt::format("'{}' is none of win, tie, lose, none", word));
 }
 
@@ -153,13 +152,11 @@ Answer answer_of(const ordered_json& row, const std::string& where) {
 }
 
 Judged judged_of(const ordered_json& row, const std::string& where) {
-  return {0,
-          text(row, "prompt_id"),
-          text(row, "against"),
-          text(row, "judge"),
-          known(text(row, "first"), where),
-          known(text(row, "second"), where),
-          known(text(row, "verdict"), where)};
+  const Judgement judgement{outcome(row, "first", where), outcome(row, "second", where)};
+  if (outcome(row, "verdict", where) != judgement.verdict()) {
+    refuse(where, "the verdict does not follow from first and second");
+  }
+  return {0, text(row, "prompt_id"), text(row, "against"), text(row, "judge"), judgement};
 }
 
 Failed failed_of(const ordered_json& row) {

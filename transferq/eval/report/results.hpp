@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "transferq/eval/judge/win_rate.hpp"
+
 namespace tq::report {
 
 // A response of a run. Numbers that a row doesn't have are missing here, too.
@@ -33,10 +35,11 @@ struct Failed {
   std::string prompt_id, message;
 };
 
-// What a judge said about a run's answer when it stood first and second; the words of the file.
+// What a judge said about a run's answer when it stood first and second.
 struct Judged {
   std::size_t run = 0;
-  std::string prompt_id, against, judge, first, second, verdict;
+  std::string prompt_id, against, judge;
+  Judgement judgement;
 };
 
 struct Asked {

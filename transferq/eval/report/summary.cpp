@@ -134,15 +134,10 @@ RunSummary describe(const Run& run, const std::vector<const Answer*>& answers) {
 }
 
 void add_judged(const Results& results, Summary& summary) {
-  for (const Judged& row : results.judged) {
-    std::optional<JudgeSummary>& judged = summary.runs[row.run].judged;
-    if (!judged) judged.emplace();
-    if (row.verdict == "win") ++judged->win;
-    if (row.verdict == "tie") ++judged->tie;
-    if (row.verdict == "lose") ++judged->lose;
-    if (row.verdict == "none") ++judged->none;
-    if (row.first == "win" && row.second == "lose") ++judged->first;
-    if (row.first == "lose" && row.second == "win") ++judged->second;
+  std::vector<std::vector<Judgement>> judgements(summary.runs.size());
+  for (const Judged& row : results.judged) judgements[row.run].push_back(row.judgement);
+  for (std::size_t run = 0; run < summary.runs.size(); ++run) {
+    if (!judgements[run].empty()) summary.runs[run].judged = win_rate(judgements[run]);
   }
 }
 

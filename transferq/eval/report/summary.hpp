@@ -24,12 +24,6 @@ struct RewardSummary {
   std::vector<double> values;          // one a response, sorted
 };
 
-struct JudgeSummary {
-  std::size_t win = 0, tie = 0, lose = 0, none = 0;
-  std::size_t first = 0, second = 0;  // the answer there was preferred in both orders
-  std::size_t readable() const { return win + tie + lose; }
-};
-
 struct RunSummary {
   std::string name, decoder;
   std::size_t prompts = 0, responses = 0, failures = 0, cut = 0;
@@ -39,7 +33,7 @@ struct RunSummary {
   std::optional<double> kl, rep_2, rep_3, rep_4, diversity, coherence, perplexity, words;
   std::string kl_kind;                         // exact, bound or estimate; several with commas
   std::optional<double> evaluations, seconds;  // for each emitted token
-  std::optional<JudgeSummary> judged;
+  std::optional<WinRate> judged;
 };
 
 // A step of the paper's order: the better decoder's best run against the worse one's.

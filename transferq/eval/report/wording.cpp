@@ -127,18 +127,18 @@ Table judge_table(const Summary& s) {
   };
   table.columns.push_back(column(s, "run", "", [](const RunSummary& r) { return r.name; }));
   add("win / tie / lose", "pairs, each judged in both orders",
-      [](const JudgeSummary& j) { return fmt::format("{} / {} / {}", j.win, j.tie, j.lose); });
-  add("wins", "of the readable pairs",
-      [](const JudgeSummary& j) { return rate(j.win, j.readable()); });
+      [](const WinRate& j) { return fmt::format("{} / {} / {}", j.wins, j.ties, j.losses); });
+  add("wins", "of the readable pairs", [](const WinRate& j) { return rate(j.wins, j.readable()); });
   add("wins + ties", "of the readable pairs",
-      [](const JudgeSummary& j) { return rate(j.win + j.tie, j.readable()); });
+      [](const WinRate& j) { return rate(j.wins + j.ties, j.readable()); });
   add("first / second twice",
       "position bias: pairs in which the answer in that place was preferred in both orders",
-      [](const JudgeSummary& j) {
-        return fmt::format("{} / {}", rate(j.first, j.readable()), rate(j.second, j.readable()));
+      [](const WinRate& j) {
+        return fmt::format("{} / {}", rate(j.first_both, j.readable()),
+                           rate(j.second_both, j.readable()));
       });
   add("unreadable", "left out of the rates",
-      [](const JudgeSummary& j) { return fmt::format("{}", j.none); });
+      [](const WinRate& j) { return fmt::format("{}", j.none); });
   return table;
 }
 
