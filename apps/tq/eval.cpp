@@ -224,9 +224,8 @@ void run_eval(const EvalFlags& flags) {
   if (stop.stop_requested()) {
     throw Error(
         ErrorKind::interrupted,
-        fmt::format("interrupted; the finished rows are in {}, and the same command goes on "
-                    "from there",
-                    flags.out));
+        fmt::format("{}; the finished rows are in {}, and the same command goes on from there",
+                    interruption(), flags.out));
   }
   if (!failures.empty()) throw Error(ErrorKind::input, failure_line(failures, flags.out));
 }

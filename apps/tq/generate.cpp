@@ -239,10 +239,10 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
   if (stop.stop_requested()) {
     throw Error(ErrorKind::interrupted,
                 results
-                    ? fmt::format("interrupted; the finished rows are in {}, and the same command "
-                                  "goes on from there",
-                                  f.out)
-                    : "interrupted");
+                    ? fmt::format("{}; the finished rows are in {}, and the same command goes on "
+                                  "from there",
+                                  interruption(), f.out)
+                    : interruption());
   }
   if (!failures.empty()) {
     throw Error(ErrorKind::input, failure_line(failures, prompts.size()));

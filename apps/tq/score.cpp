@@ -217,10 +217,10 @@ void run_score(CLI::App& command, ScoreFlags& f) {
     output.flush();
     throw Error(ErrorKind::interrupted,
                 f.out.empty()
-                    ? "interrupted"
-                    : fmt::format("interrupted; the finished rows are in {}, and the same "
-                                  "command goes on from there",
-                                  f.out));
+                    ? interruption()
+                    : fmt::format("{}; the finished rows are in {}, and the same command goes on "
+                                  "from there",
+                                  interruption(), f.out));
   }
   if (examples.identical + examples.empty > 0) {
     fmt::print(stderr, "left out: {} pairs of one text twice, {} with an empty response\n",

@@ -278,7 +278,8 @@ class EvalTest(TinyTest):
                 process.send_signal(number)
                 said, err = process.communicate(timeout=300)
                 self.assertEqual((process.returncode, said), (130, b""), err)
-                self.assertRegex(err.decode(), r"\Atq: interrupted; [^\n]+\n\Z")
+                by = f"{number.name} from process {os.getpid()}"  # whose signal it was
+                self.assertRegex(err.decode(), rf"\Atq: interrupted \({by}\); [^\n]+\n\Z")
                 self.assertIn(out, err.decode())
                 rows = by_id(self.rows(out))
                 self.assertTrue(count - 1 <= len(rows) < len(expected), len(rows))
