@@ -191,7 +191,11 @@ void run_eval(const EvalFlags& flags) {
   }
   const EvalSetup setup = read_eval_setup(flags.file, flags);
   PromptSet data = read_prompt_set(setup.prompts, setup.prompts_format);
-  if (setup.sample > 0) sample_prompts(data, setup.sample, setup.sample_seed);
+  try {
+    if (setup.sample > 0) sample_prompts(data, setup.sample, setup.sample_seed);
+  } catch (const Error& e) {
+    throw Error(e.kind(), fmt::format("{}: {}", setup.prompts.string(), e.what()));
+  }
 
   ModelStore models({setup.runs.front().flags.gpu_layers});
   Experiment experiment;

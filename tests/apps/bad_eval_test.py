@@ -48,6 +48,7 @@ class BadEvalTest(TinyTest):
         refuses = self.refuses
         refuses(2, (DATA, "sample = -1\n", PLAIN), "my.toml line 5", "'sample'", "0 or more")
         refuses(2, (DATA, "sample = 1.5\n", PLAIN), "my.toml line 5", "'sample'")
+        refuses(2, (DATA, "sample = 5\n", PLAIN), "prompts.jsonl", "sample of 5 from 4")
         refuses(2, (DATA, 'format = "nectr"\n', PLAIN), "'nectr'", "did you mean 'nectar'")
         refuses(2, (DATA, PLAIN, '[metrics]\nperplexity = "yes"\n'), "my.toml line 8",
                 "true or false")

@@ -34,9 +34,9 @@ enum class Repeats { left_out, kept };
 PromptSet read_prompt_set(const std::filesystem::path& path, const std::string& format = "auto",
                           Repeats repeats = Repeats::left_out);
 
-// Keeps `count` prompts, drawn without replacement, in the file's order; all, where there are no
-// more. The same on every machine; a smaller sample of one seed is part of a larger one. Throws
-// Error (usage) for a count of 0.
+// Keeps `count` prompts, drawn without replacement, in the file's order. The same on every machine;
+// a smaller sample of one seed is part of a larger one. Throws Error (usage) for a count of 0 or
+// one of more prompts than there are: a figure of 100 prompts must be one of 100 prompts.
 void sample_prompts(PromptSet& set, std::size_t count, std::uint64_t seed);
 
 }  // namespace tq

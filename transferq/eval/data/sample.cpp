@@ -1,5 +1,7 @@
 // Which prompts of a set are drawn: those with the smallest of the numbers that the seed gives to
 // places in the file. A larger sample goes further in the same order.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -11,7 +13,12 @@ namespace tq {
 
 void sample_prompts(PromptSet& set, std::size_t count, std::uint64_t seed) {
   if (count == 0) throw Error(ErrorKind::usage, "a sample of 0 prompts; ask for 1 or more");
-  if (count >= set.prompts.size()) return;
+  if (count > set.prompts.size()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("a sample of {} from {} different prompts; ask for no more than there "
+                            "are, or leave the sample out for all of them",
+                            count, set.prompts.size()));
+  }
   constexpr std::string_view kUse = "sample of prompts";
   std::vector<double> number(set.prompts.size());
   for (std::size_t i = 0; i < number.size(); ++i) {
