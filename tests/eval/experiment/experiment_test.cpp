@@ -259,6 +259,28 @@ TEST_F(ExperimentTest, APromptAtFaultIsARowAndTheOthersGoOn) {
   EXPECT_EQ(all.count("judge/tq 0.3/1/p1"), 1u);
 }
 
+// All that was left is told to be done, also where a failure leaves nothing to judge: of a run's
+// own answers, and of those that all others are judged against.
+TEST_F(ExperimentTest, ProgressReachesItsEndInSpiteOfFailures) {
+  for (const std::size_t broken : {0u, 1u}) {
+    auto experiment = tabular_experiment(tabular_prompts(4), {0, 1});
+    experiment.runs[broken].setup.reward = testing::reward_of(
+        [](const Draft&) -> double { throw Error(ErrorKind::input, "no score"); });
+    ResultsFile results(file(std::to_string(broken)), experiment.settings,
+                        expected_rows(experiment));
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      const Extent extent = extent_of(experiment, results);
+      std::size_t done = 0;
+      const ExperimentOptions options{
+          .session = testing::session_of(), .workers = 1, .done = [&] { ++done; }};
+      EXPECT_EQ(answer_all(experiment, results, options).size(), 4u * 2);
+      EXPECT_TRUE(judge_all(experiment, results, options).empty());
+      EXPECT_GT(extent.left, 4u * 2);
+      EXPECT_EQ(done, extent.left);
+    }
+  }
+}
+
 TEST_F(ExperimentTest, AnyOtherErrorStopsAll) {
   for (const ErrorKind kind : {ErrorKind::io, ErrorKind::model, ErrorKind::usage}) {
     auto experiment = tabular_experiment(tabular_prompts(12), {0});

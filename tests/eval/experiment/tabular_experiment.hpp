@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "tests/decode/decoding.hpp"
-#include "transferq/eval/experiment/experiment.hpp"
+#include "transferq/eval/experiment/answering.hpp"
+#include "transferq/eval/experiment/judging.hpp"
 
 namespace tq::testing {
 

@@ -1,3 +1,5 @@
+#include "transferq/eval/experiment/answering.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,7 +8,6 @@
 
 #include "transferq/core/error.hpp"
 #include "transferq/eval/experiment/changes.hpp"
-#include "transferq/eval/experiment/experiment.hpp"
 #include "transferq/eval/parallel.hpp"
 #include "transferq/eval/row.hpp"
 

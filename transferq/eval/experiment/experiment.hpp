@@ -1,13 +1,13 @@
 // An experiment: every run (a decoder with its settings, under a name) answers every prompt with
 // every seed; each answer is measured, and judged against that of one run. Results are rows of one
 // file (results_file.hpp), appended as they are finished, so a kill loses nothing but what was
-// being decoded, and the same call goes on from there. The rows are described in docs/eval.md.
+// being decoded, and the same call goes on from there: first answering.hpp, then judging.hpp. The
+// rows are described in docs/eval.md.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -48,7 +48,8 @@ std::vector<ExpectedRow> expected_rows(const Experiment& experiment);
 struct ExperimentOptions {
   SessionOptions session;           // of each worker, its threads included
   std::size_t workers = 1;          // prompts decoded at once
-  std::function<void()> done = {};  // called after each row, by any thread
+  std::function<void()> done = {};  // by any thread, for each of what was left: made, failed, or
+                                    // not to be judged because an answer failed
 };
 
 // What could not be answered or judged, and why; in no particular order.
@@ -66,14 +67,5 @@ struct Extent {
   std::size_t all = 0, left = 0;
 };
 Extent extent_of(const Experiment& experiment, const ResultsFile& results);
-
-// Answers what has no answer yet. A prompt at fault (Error of kind input) is a failure and the
-// others go on; any other Error stops all and is thrown. Returns early when stopped.
-std::vector<Failure> answer_all(const Experiment& experiment, ResultsFile& results,
-                                const ExperimentOptions& options, std::stop_token stop = {});
-
-// Judges the answers in the file that have no judgement yet, where both answers are there.
-std::vector<Failure> judge_all(const Experiment& experiment, ResultsFile& results,
-                               const ExperimentOptions& options, std::stop_token stop = {});
 
 }  // namespace tq

@@ -1,3 +1,5 @@
+#include "transferq/eval/experiment/judging.hpp"
+
 #include <fmt/format.h>
 
 #include <fstream>
@@ -5,7 +7,6 @@
 #include <mutex>
 
 #include "transferq/core/error.hpp"
-#include "transferq/eval/experiment/experiment.hpp"
 #include "transferq/eval/parallel.hpp"
 
 namespace tq {
@@ -32,9 +33,14 @@ std::map<std::string, std::string> responses_in(const ResultsFile& results) {
   return out;
 }
 
-std::vector<Task> tasks_left(const Experiment& experiment, const ResultsFile& results,
-                             const std::map<std::string, std::string>& responses) {
+struct Left {
   std::vector<Task> tasks;
+  std::size_t unanswered = 0;  // of which there is no pair, because an answer has failed
+};
+
+Left left_to_judge(const Experiment& experiment, const ResultsFile& results,
+                   const std::map<std::string, std::string>& responses) {
+  Left left;
   for (const ExperimentRun& run : experiment.runs) {
     if (run.name == experiment.against) continue;
     for (const std::uint64_t seed : experiment.seeds) {
@@ -42,13 +48,16 @@ std::vector<Task> tasks_left(const Experiment& experiment, const ResultsFile& re
         std::string id = response_id(run.name, seed, prompt.id);
         const auto own = responses.find(id);
         const auto other = responses.find(response_id(experiment.against, seed, prompt.id));
-        if (own == responses.end() || other == responses.end()) continue;  // one has failed
         if (results.finished(judgement_id(id))) continue;
-        tasks.push_back({&run, seed, &prompt, std::move(id), &own->second, &other->second});
+        if (own == responses.end() || other == responses.end()) {
+          ++left.unanswered;
+          continue;
+        }
+        left.tasks.push_back({&run, seed, &prompt, std::move(id), &own->second, &other->second});
       }
     }
   }
-  return tasks;
+  return left;
 }
 
 nlohmann::ordered_json judgement_row(const Experiment& experiment, const Task& task,
@@ -71,13 +80,14 @@ std::vector<Failure> judge_all(const Experiment& experiment, ResultsFile& result
                                const ExperimentOptions& options, std::stop_token stop) {
   if (experiment.judge == nullptr) return {};
   const auto responses = responses_in(results);
-  const std::vector<Task> tasks = tasks_left(experiment, results, responses);
+  const Left left = left_to_judge(experiment, results, responses);
+  for (std::size_t i = 0; options.done && i < left.unanswered; ++i) options.done();
   std::vector<Failure> failures;
   std::mutex mutex;
-  run_parallel(tasks.size(), options.workers, stop, [&](std::size_t) {
+  run_parallel(left.tasks.size(), options.workers, stop, [&](std::size_t) {
     const std::shared_ptr<JudgeSession> judge = experiment.judge->open(options.session);
     return [&, judge](std::size_t i) {
-      const Task& task = tasks[i];
+      const Task& task = left.tasks[i];
       try {
         const Judgement judgement =
             judge_both(*judge, *task.prompt, *task.response, *task.against, stop);
