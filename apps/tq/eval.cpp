@@ -1,11 +1,10 @@
 // tq eval: an experiment from a setup file.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
 
 #include "commands.hpp"
+#include "eval_header.hpp"
 #include "eval_setup.hpp"
 #include "flags.hpp"
 #include "signals.hpp"
@@ -17,9 +16,7 @@
 #include "transferq/eval/experiment/answering.hpp"
 #include "transferq/eval/experiment/experiment.hpp"
 #include "transferq/eval/experiment/judging.hpp"
-#include "transferq/eval/experiment/machine.hpp"
 #include "transferq/eval/experiment/shard.hpp"
-#include "transferq/reward/kind.hpp"
 #include "transferq/reward/reward_list.hpp"
 
 namespace tq::app {
@@ -53,85 +50,6 @@ std::string fingerprint(const EvalSetup& setup, const PromptSet& data,
       {"version", TQ_VERSION},
       {"engine", llama::engine_version()}};
   return sha256(all.dump()).substr(0, 16);
-}
-
-// A name for people, and the digest that tells.
-std::string policy_text(const Policy& policy) {
-  return fmt::format("{}, {}", policy.model().name(), describe_policy(policy));
-}
-std::string reward_text(const Reward& reward) {
-  return fmt::format("{}, {}", reward.info().name, reward.info().fingerprint);
-}
-
-constexpr const char* kUnseen = "unseen reward";
-
-// What plays each role; "reference" alone where all runs have the same.
-class Models {
- public:
-  void add(const std::string& role, const std::string& who, const std::string& text) {
-    roles_[role][text].push_back(who);
-  }
-  nlohmann::ordered_json json() const {
-    auto out = nlohmann::ordered_json::object();
-    for (const auto& [role, texts] : roles_) {
-      for (const auto& [text, who] : texts) {
-        const bool alone = texts.size() == 1 && role != kUnseen;
-        out[alone ? role : fmt::format("{} of {}", role, fmt::join(who, ", "))] = text;
-      }
-    }
-    return out;
-  }
-
- private:
-  std::map<std::string, std::map<std::string, std::vector<std::string>>> roles_;
-};
-
-nlohmann::ordered_json header(const EvalSetup& setup, const PromptSet& data, const EvalFlags& flags,
-                              const Experiment& experiment) {
-  nlohmann::ordered_json runs;
-  Models models;
-  for (std::size_t i = 0; i < setup.runs.size(); ++i) {
-    const RunSetup& run = setup.runs[i];
-    const Setup& built = experiment.runs[i].setup;
-    runs.push_back(
-        {{"name", run.name}, {"decoder", experiment.runs[i].decoder}, {"settings", run.given}});
-    models.add("reference", run.name, policy_text(built.reference));
-    if (built.baseline) models.add("baseline", run.name, policy_text(*built.baseline));
-    if (built.reward) models.add("reward", run.name, reward_text(*built.reward));
-  }
-  std::vector<std::string> unseen;
-  for (const auto& [name, reward] : experiment.measures.rewards) {
-    unseen.push_back(name);
-    models.add(kUnseen, name, reward_text(*reward));
-  }
-  if (!setup.embedding.empty()) {
-    models.add("embedding", setup.embedding,
-               setup.embedding + ", " + experiment.measures.coherence->fingerprint());
-  }
-  if (experiment.judge) models.add("judge", "", experiment.judge->name());
-  const bool part = flags.shard != "1/1";
-  return {{"name", setup.name},
-          {"description", setup.description},
-          {"setup", setup.text},
-          {"data",
-           {{"file", setup.prompts.filename().string()},
-            {"format", data.format},
-            {"sha256", data.sha256},
-            {"prompts", data.available},
-            {"repeated", data.repeated},
-            {"sampled", data.prompts.size()},
-            {"seed", setup.sample_seed}}},
-          {"models", models.json()},
-          {"version", TQ_VERSION},
-          {"engine", llama::engine_version()},
-          {"machine", machine_facts()},
-          {"runs", runs},
-          {"against", setup.against},
-          {"rewards", unseen},
-          {"seeds", setup.seeds},
-          {"shard", flags.shard},
-          {"command", fmt::format("tq eval {}{} --out {}", flags.file,
-                                  part ? " --shard " + flags.shard : "", flags.out)}};
 }
 
 // Loads what the runs answer with. Returns the fingerprint of each.
@@ -186,7 +104,7 @@ std::string failure_line(const std::vector<Failure>& failures, const std::string
 
 void run_eval(const EvalFlags& flags) {
   const std::stop_token stop = stop_on_signals();
-  const Shard shard = parse_shard(flags.shard);
+  const Shard part = parse_shard(flags.shard);
   if (flags.out.empty()) {
     throw Error(ErrorKind::usage,
                 "--out FILE.jsonl is missing: rows are appended to it as they are finished");
@@ -202,7 +120,7 @@ void run_eval(const EvalFlags& flags) {
   ModelStore models({setup.runs.front().flags.gpu_layers});
   Experiment experiment;
   experiment.seeds = setup.seeds;
-  experiment.prompts = prompts_of(data.prompts, shard);
+  experiment.prompts = prompts_of(data.prompts, part);
   const std::vector<std::string> settings = add_runs(setup, models, experiment);
   const std::size_t plain = setup.index_of(setup.against);
   add_measures(setup, models, experiment.runs[plain].setup.reference,
@@ -210,7 +128,11 @@ void run_eval(const EvalFlags& flags) {
   experiment.settings = fingerprint(setup, data, settings, experiment);
 
   ResultsFile results(flags.out, experiment.settings, expected_rows(experiment));
-  write_header(experiment, results, header(setup, data, flags, experiment));
+  const std::string shard = part.count > 1 ? " --shard " + shard_text(part) : "";
+  nlohmann::ordered_json about = eval_header(setup, data, experiment);
+  about["shard"] = shard_text(part);
+  about["command"] = fmt::format("tq eval {}{} --out {}", flags.file, shard, flags.out);
+  write_header(experiment, results, about);
   const Extent extent = extent_of(experiment, results);
   Progress progress(extent.all, extent.all - extent.left);
   ExperimentOptions options;

@@ -161,6 +161,17 @@ class EvalTest(TinyTest):
         self.assertEqual((data["file"], data["prompts"], data["sampled"], data["seed"]),
                          ("prompts.jsonl", 8, 6, 3))
         self.assertRegex(data["sha256"], r"\A[0-9a-f]{64}\Z")
+        models = row["models"]
+        self.assertEqual({role: model["name"] for role, model in models.items()}, {
+            "reference": self.model.name, "embedding": str(self.encoder),
+            "reward": "words=good you,avoid=,cap=0",
+            "unseen reward of length": "length=9",
+            "unseen reward of rain": "words=rain sea,avoid=,cap=0",
+            "judge": f"{self.model} (logits)"})
+        self.assertEqual(models["reference"].keys(), {"name", "file", "format", "digest"})
+        self.assertEqual(models["reference"]["format"], "chat")
+        for role in ("reference", "embedding", "judge"):  # the name of a rule says it all
+            self.assertRegex(models[role]["digest"], r"\A[0-9a-f]{64}\Z")
         self.assertEqual(row["machine"]["cores"], os.cpu_count())
         self.assertEqual(row["command"], f"tq eval {self.setup} --out r.jsonl")
 

@@ -28,6 +28,23 @@ class ReportTest(CommandTest):
             self.assertEqual(len(widths), 1, table)
             self.assertEqual(len(table.splitlines()), 2 + len(RUNS))
 
+    def test_models_are_told_field_by_field(self):
+        text = self.assert_ok(self.report(*experiment())).out
+        self.assertIn('- reference: smollm2; file SmolLM2.gguf; format chat; system "Be kind, '
+                      f'&lt;b>always&lt;/b>"; digest {"cd" * 32}\n'
+                      f'- reward: sentiment; digest {"ef" * 32}\n', text)
+        lora = {"file": "kind.gguf", "scale": 0.5, "digest": "01" * 32}
+        models = {"reference": {"name": "m.gguf", "file": "m.gguf", "format": "raw", "lora": lora,
+                                "digest": "ab"}}
+        rows = experiment(prompts=2, runs=PAIR, judged=False)
+        text = self.assert_ok(self.report(header(PAIR, 2, models=models), *rows[1:])).out
+        self.assertIn("- reference: m.gguf; format raw; lora (file kind.gguf, scale 0.5, digest "
+                      f"{'01' * 32}); digest ab\n", text)
+        # A header of before there were fields, with one text for each.
+        old = header(PAIR, 2, models={"reference": "m.gguf, 47ee chat   1  1"})
+        text = self.assert_ok(self.report(old, *rows[1:])).out
+        self.assertIn("- reference: m.gguf, 47ee chat   1  1\n", text)
+
     def test_page_and_markdown_files(self):
         results = self.write("r.jsonl", lines(experiment()))
         page, text = self.folder / "r.html", self.folder / "r.md"

@@ -27,7 +27,9 @@ def header(runs=RUNS, prompts=12, seeds=(0,), settings="f00d", **changes):
            "setup": '[data]\nfile = "prompts.jsonl"\n\n[[decoder]]\nname = "plain"\n',
            "data": {"file": "prompts.jsonl", "format": "jsonl", "sha256": "ab" * 32,
                     "prompts": prompts, "sampled": prompts, "seed": 0},
-           "models": {"reference": "smollm2", "reward": "head=sentiment"},
+           "models": {"reference": {"name": "smollm2", "file": "SmolLM2.gguf", "format": "chat",
+                                    "system": "Be kind, <b>always</b>", "digest": "cd" * 32},
+                      "reward": {"name": "sentiment", "digest": "ef" * 32}},
            "version": "0.1.0", "engine": "llama.cpp",
            "machine": {"cpu": "a processor", "cores": 2, "memory_gb": 8, "system": "Linux"},
            "runs": [{"name": name, "decoder": decoder, "settings": {"--alpha": "1"}}

@@ -24,6 +24,22 @@ std::string listed(const ordered_json& value) {
   return out;
 }
 
+// The fields of a model, its name first; a text of several words in quotes. Headers of earlier
+// versions have one text, which is shown as it is.
+std::string described(const ordered_json& model) {
+  if (!model.is_object()) return plain(model);
+  std::string out;
+  for (const auto& [key, item] : model.items()) {
+    if (key == "file" && item == model.value("name", ordered_json())) continue;
+    const bool words = item.is_string() && plain(item).find(' ') != std::string::npos;
+    const std::string text = item.is_object() ? '(' + listed(item) + ')'
+                             : words          ? item.dump()
+                                              : plain(item);
+    out += key == "name" ? plain(item) : fmt::format("; {} {}", key, text);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string text_of(const Results& results, const char* key) {
@@ -45,7 +61,7 @@ std::vector<Fact> facts(const Results& results) {
   add("data", "data");
   const auto models = results.header.find("models");
   if (models != results.header.end() && models->is_object()) {
-    for (const auto& [role, model] : models->items()) out.push_back({role, plain(model)});
+    for (const auto& [role, model] : models->items()) out.push_back({role, described(model)});
   }
   for (const Run& run : results.runs) {
     std::string settings = run.decoder;
