@@ -1,9 +1,11 @@
 // Escaping, Markdown's cells, the charts' axes, and the answers as JSON.
 #include <gtest/gtest.h>
 
-#include "transferq/eval/report/charts.hpp"
+#include "transferq/eval/report/axis.hpp"
+#include "transferq/eval/report/distribution.hpp"
 #include "transferq/eval/report/escape.hpp"
 #include "transferq/eval/report/html.hpp"
+#include "transferq/eval/report/scatter.hpp"
 
 namespace tq::report {
 namespace {

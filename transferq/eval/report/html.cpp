@@ -6,10 +6,11 @@
 #include <cmath>
 #include <map>
 
-#include "transferq/eval/report/charts.hpp"
+#include "transferq/eval/report/distribution.hpp"
 #include "transferq/eval/report/escape.hpp"
 #include "transferq/eval/report/facts.hpp"
 #include "transferq/eval/report/page.hpp"
+#include "transferq/eval/report/scatter.hpp"
 #include "transferq/eval/report/svg.hpp"
 #include "transferq/eval/report/wording.hpp"
 
