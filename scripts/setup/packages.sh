@@ -7,7 +7,7 @@ library_packages="libc6-dev python3-venv libfmt-dev libcli11-dev nlohmann-json3-
   libssl-dev libcpp-httplib-dev zlib1g-dev libeigen3-dev liblbfgs-dev libpcre2-dev
   libgtest-dev libgmock-dev librapidcheck-dev"
 # What tests alone need: `scripts/bootstrap --tests` asks for it, so that a build goes without.
-test_packages="chromium:chromium"
+test_packages="chromium:chromium poppler-utils:pdftotext"
 
 # Prints the packages that are not there, on one line.
 missing_packages() {

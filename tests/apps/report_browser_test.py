@@ -5,6 +5,8 @@ Screenshots are kept where TQ_SCREENSHOTS says, for whoever wants to look.
 
 import os
 import re
+import shutil
+import subprocess
 import sys
 import unittest
 import zlib
@@ -174,6 +176,28 @@ class ReportBrowserTest(CommandTest):
                          "none")
         self.assertGreater(tab.value("document.querySelector('.answer p').offsetHeight"), 10)
         self.assert_quiet(tab)
+
+    @unittest.skipUnless(shutil.which("pdftotext"), "install Debian's package poppler-utils")
+    def test_print_has_the_tables_and_the_answers(self):
+        rows = experiment(prompts=60)
+        tab = self.open(self.page(prompts=60))
+        pdf = self.write("report.pdf", tab.pdf())
+        done = subprocess.run(["pdftotext", "-raw", pdf, "-"], check=True, capture_output=True)
+        # Lines, and the pages between them, end where there is no more room.
+        printed = " ".join(done.stdout.decode().split())
+        answers = [row for row in rows if "response" in row]
+        for row in answers[:50 * len(RUNS)]:
+            self.assertIn(row["response"], printed, row["id"])
+            self.assertIn(row["prompt"], printed)
+        self.assertNotIn(answers[50 * len(RUNS)]["response"], printed)
+        self.assertIn("Printed: the first 50 of 60 prompts.", printed)
+        # Each line of each table, in order: what the Markdown says, too.
+        markdown = self.assert_ok(self.tq("report", self.folder / "results.jsonl")).out
+        lines_of_tables = [line.strip("| \n").split(" | ") for line in markdown.splitlines()
+                           if line.startswith("| ") and not line.startswith("| run")]
+        self.assertEqual(len(lines_of_tables), 4 * len(RUNS))
+        for cells in lines_of_tables:
+            self.assertIn(" ".join(" ".join(cells).replace("&lt;", "<").split()), printed)
 
     def test_scrolling_loads_more(self):
         tab = self.open(self.page(prompts=200))

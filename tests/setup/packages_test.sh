@@ -38,9 +38,9 @@ lacking=""
 run setup_packages
 expect "nothing is missing" "" "$(called)$(cat "$box/said")"
 
-# A browser is asked for by the tests alone.
+# A browser, and a reader of what it prints, are asked for by the tests alone.
 fakes() {
-  command() { [ "$2" != chromium ]; }
+  command() { [ "$2" != chromium ] && [ "$2" != pdftotext ]; }
   dpkg-query() { printf 'installed %s\n' $library_packages; }
 }
 names_missing() { missing_packages > "$box/missing"; }
@@ -48,4 +48,4 @@ run names_missing
 expect "a build's packages" "" "$(cat "$box/missing")"
 want_tests=1
 run names_missing
-expect "the tests' packages" "chromium" "$(cat "$box/missing")"
+expect "the tests' packages" "chromium poppler-utils" "$(cat "$box/missing")"
