@@ -10,6 +10,7 @@
 #include <set>
 
 #include "setup_file.hpp"
+#include "setup_paths.hpp"
 #include "transferq/core/error.hpp"
 #include "transferq/core/text.hpp"
 
@@ -119,23 +120,25 @@ void read_data(EvalSetup& setup, Section section, const std::string& path) {
   }
 }
 
-void read_metrics(EvalSetup& setup, Section section) {
+void read_metrics(EvalSetup& setup, Section section, const fs::path& folder) {
   if (const auto rewards = section.take_table("rewards")) {
     for (const auto& [name, list] : *rewards) {
-      setup.rewards[std::string(name.str())] = setup_value(list, std::string(name.str()));
+      const std::string key(name.str());
+      setup.rewards[key] = list_beside(setup_value(list, key), folder);
     }
   }
-  setup.embedding = section.text("embedding");
+  setup.embedding = file_beside(section.text("embedding"), folder);
   setup.perplexity = section.yes("perplexity");
   section.finish();
 }
 
-// A template's path is relative to the setup.
 Spec read_judge(const toml::table& table, const std::string& path) {
+  const fs::path folder = fs::path(path).parent_path();
   Spec spec;
   for (const auto& [key, node] : table) {
     std::string value = setup_value(node, std::string(key.str()));
-    if (key.str() == "prompt") value = (fs::path(path).parent_path() / value).string();
+    if (key.str() == "prompt") value = (folder / value).string();
+    if (key.str() == "policy") value = list_beside(value, folder);
     spec.values[std::string(key.str())] = std::move(value);
   }
   return spec;
@@ -255,7 +258,10 @@ EvalSetup read_eval_setup(const std::string& path, const SessionFlags& defaults)
     throw Error(ErrorKind::usage,
                 fmt::format("{}: a table [data] with prompts = \"FILE\" is missing", path));
   read_data(setup, Section(std::move(*data), "data", path), path);
-  if (metrics) read_metrics(setup, Section(std::move(*metrics), "metrics", path));
+  if (metrics) {
+    const fs::path folder = fs::path(path).parent_path();
+    read_metrics(setup, Section(std::move(*metrics), "metrics", path), folder);
+  }
   if (judge) setup.judge = read_judge(*judge, path);
   if (!any_runs) {
     throw Error(ErrorKind::usage,

@@ -2,10 +2,13 @@
 //
 //   name, description, duration (texts), seeds = [0], against = RUN, and any flag of tq generate
 //     but seed: the default of all runs
-//   [data]       prompts = FILE (relative to the setup), format, sample, seed
+//   [data]       prompts = FILE, format, sample, seed
 //   [metrics]    rewards = {NAME = LIST}, embedding = MODEL, perplexity
-//   [judge]      the keys of eval/judge/pair_judge.hpp; prompt is relative to the setup
+//   [judge]      the keys of eval/judge/pair_judge.hpp
 //   [[decoder]]  name, and any flag of tq generate but seed: one run
+//
+// Files are found from the setup's folder (setup_paths.hpp); prompts and the judge's prompt are
+// nothing but files, and nowhere else.
 #pragma once
 
 #include <cstdint>

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <vector>
 
+#include "setup_paths.hpp"
 #include "transferq/core/error.hpp"
 #include "transferq/core/spec.hpp"
 #include "transferq/core/text.hpp"
@@ -44,6 +45,14 @@ std::string item(const toml::node& node, const std::string& key) {
     out += element.is_string() ? '{' + scalar(element, key) + '}' : item(element, key);
   }
   return out;
+}
+
+// With the files that the value names, as found from the setup. What is written goes where the
+// command is run.
+std::string with_paths(const std::string& value, const std::string& key, const std::string& setup) {
+  const std::filesystem::path folder = std::filesystem::path(setup).parent_path();
+  if (key == "model" || key == "baseline" || key == "reward") return list_beside(value, folder);
+  return key == "prompts" ? file_beside(value, folder) : value;
 }
 
 // {name = "smollm2", system = "Be kind"} as smollm2,system=Be kind.
@@ -101,7 +110,7 @@ void apply_setup_table(CLI::App& command, const toml::table& table, const std::s
     }
     CLI::Option* option = command.get_option("--" + key);
     if (option->count() > 0) continue;  // the command line wins
-    const std::string text = setup_value(value, key);
+    const std::string text = with_paths(setup_value(value, key), key, path);
     try {
       option->add_result(text);
       option->run_callback();

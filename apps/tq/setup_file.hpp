@@ -1,7 +1,8 @@
 // A setup file: the flags of a command, written down as TOML. Keys are the flags' names without
 // dashes in front; a table stands for a list (`model = {name = "smollm2", system = "Be kind"}`),
 // and an array inside it for lists in braces (`reward = {sum = ["head=sentiment", {length =
-// 50}]}`). What the command line gives wins over the file.
+// 50}]}`). What the command line gives wins over the file. Files are found from the setup's folder
+// (setup_paths.hpp).
 #pragma once
 
 #include <toml++/toml.h>

@@ -1,5 +1,6 @@
 """Setup files: the same keys as the flags; what the command line gives wins."""
 
+import shutil
 import unittest
 
 from tq_command import TinyTest, without_seconds
@@ -94,6 +95,46 @@ class SetupsTest(TinyTest):
             self.assertEqual(self.setup_row(f"alpha = {value}\n" + toml, "Hi"),
                              self.flags_row("Hi", "--decoder", "args", "--reward", "length=5",
                                             "--max-tokens", 4, "--alpha", value))
+
+    def test_files_are_beside_the_setup(self):
+        """Wherever the command is run; a list's other parts, and lists in it, stay as they are."""
+        away = self.folder / "away" / "files"
+        away.mkdir(parents=True)
+        shutil.copy(self.model, away / "m, 1.gguf")
+        shutil.copy(self.make("lora", "lora.gguf"), away / "lora.gguf")
+        self.write("away/good.txt", "a good day\n")
+        self.write("away/ask.txt", "{answer} {criterion}")
+        row = self.flags_row(
+            "Hi", "--decoder", "best-of", "--samples", 2, "--max-tokens", 4, "--baseline",
+            f"lora={away / 'lora.gguf'},system=Be kind\\, {{always}}", "--reward",
+            f"sum={{judge=Good?,yes=y,no=n,prompt=@{self.folder / 'away/ask.txt'}}} "
+            f"{{implicit={{{self.model}}},reference={{lora={away / 'lora.gguf'}}}}} "
+            "{words=you good},weights=1 2 3")
+        self.write("away/my.toml", """
+            model = {name = "files/m, 1.gguf"}
+            baseline = {lora = "files/lora.gguf", system = "Be kind, {always}"}
+            decoder = "best-of"
+            samples = 2
+            max-tokens = 4
+            threads = 1
+            json = true
+            [reward]
+            sum = [
+              {judge = "Good?", yes = "y", no = "n", prompt = "@ask.txt"},
+              {implicit = {name = "files/m, 1.gguf"}, reference = {lora = "files/lora.gguf"}},
+              "words=you good"]
+            weights = "1 2 3"
+            """)
+        for folder in (self.folder, self.folder / "away"):
+            setup = "away/my.toml" if folder == self.folder else "my.toml"
+            rows = self.assert_ok(self.tq("generate", "Hi", "--setup", setup, cwd=folder)).rows()
+            self.assertEqual(without_seconds(rows[0]), row)
+        # Where no such file is beside the setup, the path is one from the working directory.
+        self.write("away/other.toml", 'model = "here.gguf"\njson = true\nmax-tokens = 2\n')
+        shutil.copy(self.model, self.folder / "here.gguf")
+        self.assert_ok(self.tq("generate", "Hi", "--setup", "away/other.toml"))
+        self.assert_fails(self.tq("generate", "Hi", "--setup", "other.toml",
+                                  cwd=self.folder / "away"), 1, "here.gguf")
 
     def test_prompts_and_out(self):
         prompts = self.write_prompts(2)
