@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -296,6 +297,35 @@ class EvalTest(TinyTest):
                 self.assertTrue(count - 1 <= len(rows) < len(expected), len(rows))
                 self.assert_ok(self.eval(out))
                 self.assertEqual(by_id(self.rows(out)), expected)
+
+    def test_models_are_found_from_the_setup(self):
+        (self.folder / "sub").mkdir()
+        shutil.copy(self.model, self.folder / "sub" / "m.gguf")
+        shutil.copy(self.encoder, self.folder / "sub" / "e.gguf")
+        self.write_prompts(2, "sub/prompts.jsonl")
+        self.write("sub/s.toml", """
+            model = "m.gguf"
+            max-tokens = 4
+            [data]
+            prompts = "prompts.jsonl"
+            [metrics]
+            embedding = "e.gguf"
+            rewards = {like = {similar = "a good day", model = "e.gguf"}}
+            [judge]
+            policy = "m.gguf"
+            ask = "logits"
+            [[decoder]]
+            name = "plain"
+            [[decoder]]
+            name = "sampling"
+            decoder = "sample"
+            """)
+        for folder, setup in ((self.folder, "sub/s.toml"), (self.folder / "sub", "s.toml")):
+            self.assert_ok(self.tq("eval", setup, "--out", "o.jsonl", "--threads", 1, cwd=folder))
+        rows = self.rows("o.jsonl")
+        self.assertEqual(len(rows), 1 + 4 + 2)
+        self.assertEqual(by_id(rows).keys(), by_id(self.rows("sub/o.jsonl")).keys())
+        self.assertEqual(rows[0]["settings"], self.rows("sub/o.jsonl")[0]["settings"])
 
     def test_several_at_once_answer_the_same(self):
         expected = by_id(self.whole())
