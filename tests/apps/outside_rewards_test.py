@@ -113,6 +113,24 @@ class DecodingTest(OutsideTest):
         self.assert_fails(self.generate("Hello", "--decoder", "args", "--reward", reward), 2,
                           "unfinished")
 
+    def test_whether_unfinished_responses_are_scored_is_a_setting(self):
+        """Of rows that are scored by the same server: a file has one kind."""
+        server = self.endpoint()
+        args = [*self.file_args(f"http={server.url}"), "--decoder", "tq"]
+        args.remove("best-of")
+        args.remove("--decoder")
+        self.assert_ok(self.generate(*args))
+        before = (self.folder / "out.jsonl").read_bytes()
+        args[args.index(f"http={server.url}")] += ",partial=0"
+        self.assert_message(self.generate(*args), 1, "out.jsonl", "other settings")
+        self.assertEqual((self.folder / "out.jsonl").read_bytes(), before)
+        args[args.index("--out") + 1] = self.folder / "finished.jsonl"
+        self.assert_ok(self.generate(*args))
+        settings = [{row["settings"] for row in read_rows(self.folder / name)}
+                    for name in ("out.jsonl", "finished.jsonl")]
+        self.assertEqual([len(one) for one in settings], [1, 1])
+        self.assertNotEqual(*settings)
+
     def test_prompts_side_by_side(self):
         alone = self.assert_ok(self.generate(*self.file_args(self.program(), "alone.jsonl")))
         self.assertEqual(alone.err, "")

@@ -210,6 +210,62 @@ TEST_F(HttpTest, APortThatIsClosedIsNamed) {
   ::close(socket);
 }
 
+// Hangs up on everybody, and counts them.
+class Hangup {
+ public:
+  Hangup() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(socket_, 100), 0);
+    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] {
+      for (int caller = 0; (caller = ::accept(socket_, nullptr, nullptr)) >= 0; ::close(caller)) {
+        ++calls_;
+      }
+    });
+  }
+  ~Hangup() {
+    ::shutdown(socket_, SHUT_RDWR);
+    thread_.join();
+    ::close(socket_);
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  int calls() const { return calls_; }
+
+ private:
+  const int socket_ = ::socket(AF_INET, SOCK_STREAM, 0);
+  int port_ = 0;
+  std::atomic<int> calls_{0};
+  std::thread thread_;
+};
+
+// Twenty requests would each wait as long and be tried as often, for nothing.
+TEST_F(HttpTest, AServerThatIsGoneIsAskedForTheFirstRequestAlone) {
+  const Hangup server;
+  HttpOptions o = options();
+  o.url = server.url();
+  o.form.batch = 1;
+  const auto reward = make_http_reward(o);
+  expect_error(ErrorKind::io, {server.url(), "3 times in a row"},
+               [&] { score(*reward, std::vector<Draft>(20, draft("a"))); });
+  EXPECT_EQ(server.calls(), 3);
+}
+
+// Where it answers, if only with an error, the others have a request of their own: what the first
+// one asked may be to blame.
+TEST_F(HttpTest, AServerThatRefusesARequestIsAskedForTheOthers) {
+  serve([&](const httplib::Request&, httplib::Response& answer) { answer.status = 400; });
+  HttpOptions o = options();
+  o.form.batch = 1;
+  const auto reward = make_http_reward(o);
+  expect_error(ErrorKind::io, {"400"}, [&] { score(*reward, std::vector<Draft>(5, draft("a"))); });
+  EXPECT_EQ(requests_, 5);
+}
+
 TEST_F(HttpTest, WrongAnswersAreQuoted) {
   std::string said;
   serve([&](const httplib::Request&, httplib::Response& answer) {

@@ -116,6 +116,32 @@ TEST_F(PrefixCacheTest, FewBranchesMeanWavesWithTheSameResults) {
   }
 }
 
+// A policy that decodes in the same session forks and feeds between two calls.
+TEST_F(PrefixCacheTest, BranchesAreLeftToOthersOfTheSession) {
+  for (std::size_t branches = 5; branches <= 14; ++branches) {
+    SCOPED_TRACE(branches);
+    open(1000, branches);
+    for (std::size_t step = 0; step < 3; ++step) {
+      cost(drafts(step, 6));
+      const std::size_t free = session_->capacity().free_branches;
+      EXPECT_GE(free, std::min<std::size_t>(branches - 1, 4));
+      if (branches <= 6) continue;  // not all at once
+      // The trunk alone is held where six sequences more would leave less than four branches.
+      EXPECT_EQ(free, branches >= 11 ? branches - 7 : branches - 1);
+    }
+  }
+}
+
+TEST_F(PrefixCacheTest, OnlyTheTrunkIsHeldWhereAskedFor) {
+  open(1000, 20);
+  PrefixCacheOptions options;
+  options.keep_only_trunk = true;
+  cache_.emplace(*session_, options);
+  cost(drafts(0, 6));
+  EXPECT_EQ(session_->capacity().free_branches, 19u);
+  EXPECT_EQ(session_->capacity().free_cells, 996u);
+}
+
 TEST_F(PrefixCacheTest, FewCellsMeanWavesWithTheSameResults) {
   for (std::size_t cells = 11; cells <= 40; ++cells) {
     SCOPED_TRACE(cells);

@@ -322,10 +322,11 @@ TEST_F(ProgramTest, ReadsItsListAndRefusesMalformedOnes) {
   EXPECT_TRUE(reward->info().partial);
   EXPECT_FALSE(reward->info().bounded);
   EXPECT_FALSE(read("program=x,partial=0")->info().partial);
+  EXPECT_FALSE(read("program=x,partial=no")->info().partial);
   EXPECT_NE(read("program=x")->info().fingerprint, read("program=y")->info().fingerprint);
   EXPECT_EQ(read("program=x")->info().fingerprint, read("program=x,batch=3")->info().fingerprint);
   for (const std::string bad : {"timeout=0", "timeout=-1", "timeout=nan", "timeout=x", "batch=0",
-                                "batch=1.5", "restarts=-1", "partial=yes"}) {
+                                "batch=1.5", "restarts=-1", "partial=2"}) {
     expect_error(ErrorKind::usage, {bad}, [&] { read("program=x," + bad); });
   }
   expect_error(ErrorKind::usage, {"names no command"}, [&] { read("program= "); });

@@ -115,7 +115,7 @@ std::unique_ptr<Reward> from_list(const Spec& spec) {
   options.form.batch = count_above_zero(spec, "batch", options.form.batch);
   options.timeout = seconds(spec, "timeout", options.timeout);
   options.retries = whole_number(spec, "retries", options.retries);
-  options.partial = flag(spec, "partial", true);
+  options.partial = yes_or_no(spec, "partial", true);
   if (spec.has("header")) options.headers.push_back(parse_header(spec.get("header")));
   if (spec.has("key")) options.headers.push_back(bearer_header("key", spec.get("key")));
   return make_http_reward(std::move(options));

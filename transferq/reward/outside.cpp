@@ -77,14 +77,6 @@ std::string excerpt(std::string_view text) {
   return cut ? line + "..." : line;
 }
 
-bool flag(const Spec& spec, const std::string& key, bool fallback) {
-  const std::string value = spec.get(key, fallback ? "1" : "0");
-  if (value != "0" && value != "1") {
-    throw Error(ErrorKind::usage, fmt::format("{}={} must be 0 or 1", key, value));
-  }
-  return value == "1";
-}
-
 double seconds(const Spec& spec, const std::string& key, double fallback) {
   const double value = spec.number(key, fallback);
   if (!(value > 0 && value <= kLongestSeconds)) {

@@ -22,9 +22,6 @@ nlohmann::ordered_json row_json(const OutsideRow& row);
 // other control characters as spaces, invalid UTF-8 replaced.
 std::string excerpt(std::string_view text);
 
-// A key that is 0 or 1. Throws Error (usage) for anything else.
-bool flag(const Spec& spec, const std::string& key, bool fallback);
-
 // A key that is a number of seconds above 0. Throws Error (usage) for anything else.
 double seconds(const Spec& spec, const std::string& key, double fallback);
 

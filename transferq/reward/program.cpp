@@ -300,7 +300,7 @@ RewardKind program_kind() {
             return make_program_reward(
                 {spec.get("program"), seconds(spec, "timeout", usual.timeout),
                  count_above_zero(spec, "batch", usual.batch),
-                 whole_number(spec, "restarts", usual.restarts), flag(spec, "partial", true)});
+                 whole_number(spec, "restarts", usual.restarts), yes_or_no(spec, "partial", true)});
           }};
 }
 
