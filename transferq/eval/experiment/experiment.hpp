@@ -49,6 +49,8 @@ struct ExperimentOptions {
   SessionOptions session;           // of each worker, its threads included
   std::size_t workers = 1;          // prompts decoded at once
   std::function<void()> done = {};  // called after each row, by any thread
+  // Called with each answer and the run's name, by any thread.
+  std::function<void(const std::string&, const Decoded&)> answered = {};
 };
 
 // What could not be answered or judged, and why; in no particular order.
