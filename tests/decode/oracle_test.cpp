@@ -194,6 +194,57 @@ TEST_P(Oracle, SoftTransferFromABaselineByTwoRewardsOrTheImplicitOne) {
   expect_exact("tq_soft", soft(exact()), bench.other, bench.implicit);
 }
 
+// Of the roll-outs of a candidate: moments by which the error of an estimate from N of them is
+// known, to first order in 1/sqrt(N).
+struct Moments {
+  double weight = 0, squared = 0;  // E[w], E[w^2]
+  double centred = 0;              // E[w^2 (r - Q)^2]
+};
+
+Moments moments(const TabularWorld& world, const tabular::Table& policy, const Prefix& prefix,
+                double value) {
+  const auto end = world.reward.find(prefix);
+  if (end != world.reward.end()) {
+    const double w = std::exp((end->second - world.baseline_reward.at(prefix)) / world.beta);
+    return {w, w * w, w * w * (end->second - value) * (end->second - value)};
+  }
+  Moments out;
+  const std::vector<double>& p = policy.at(prefix);
+  for (std::size_t z = 0; z < p.size(); ++z) {
+    Prefix next = prefix;
+    next.push_back(static_cast<Token>(z));
+    const Moments m = moments(world, policy, next, value);
+    out.weight += p[z] * m.weight;
+    out.squared += p[z] * m.squared;
+    out.centred += p[z] * m.centred;
+  }
+  return out;
+}
+
+TEST_P(Oracle, SampledWeightsWithinFourStandardErrors) {
+  constexpr std::size_t kRollouts = 8000;
+  const auto& world = bench.world;
+  const auto table = tabular::read_table(world.cases.at("aligned_to_baseline_reward").at("policy"),
+                                         world.vocabulary, "baseline");
+  const auto sampled = [&] {
+    return continued({.horizon = world.max_tokens, .samples = kRollouts});
+  };
+  const auto by = [&](const std::shared_ptr<const Decoder>& d) {
+    return bench.first_step(d, {}, bench.other, bench.baseline_reward);
+  };
+  const auto q = by(indirect(exact(), world.beta)), v = by(soft(exact()));
+  const auto q_sampled = by(indirect(sampled(), world.beta)), v_sampled = by(soft(sampled()));
+  for (const auto& [token, c] : q) {
+    const Moments m = moments(world, table, {token}, c.value);
+    const double n = kRollouts, bias = 1e-3 / std::sqrt(n);
+    const double q_error = std::sqrt(m.centred / n) / m.weight;
+    const double v_error =
+        world.beta * std::sqrt(std::max(m.squared - m.weight * m.weight, 0.0) / n) / m.weight;
+    EXPECT_NEAR(q_sampled.at(token).value, c.value, 4 * q_error + bias) << token;
+    EXPECT_NEAR(v_sampled.at(token).value, v.at(token).value, 4 * v_error + bias) << token;
+  }
+}
+
 // The law of whole responses, from the decoder's own steps.
 TEST_P(Oracle, SoftTransfersJointLawIsTheRegularisedOptimum) {
   const auto joint = [&](std::shared_ptr<const Model> base, std::shared_ptr<const Reward> by_base) {

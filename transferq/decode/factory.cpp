@@ -63,7 +63,8 @@ const std::map<std::string, Make>& table() {
        [](const auto& o) { return token_value(o, o.horizon, o.proposal, Proposal::baseline); }},
       {"official",
        [](const auto& o) {
-         return std::make_unique<OfficialDecoder>(o.alpha, o.top_k, o.horizon);
+         return std::make_unique<OfficialDecoder>(o.alpha, o.top_k, o.horizon,
+                                                  o.transfer == Transfer::indirect);
        }},
   };
   return makers;
