@@ -57,13 +57,14 @@ void settle_transfer(DecodingFlags& f) {
                 "--baseline-reward is not read by direct transfer; leave it out, or add --transfer "
                 "indirect or soft");
   }
-  if (official && !direct && is_implicit(f)) {
+  const bool indirect = f.decoder.transfer == Transfer::indirect;
+  if (official && indirect && is_implicit(f)) {
     throw Error(ErrorKind::usage,
                 "indirect transfer by the decoder official compares two rewards of a whole text; "
                 "name the baseline's with --baseline-reward LIST");
   }
   // The authors' horizon in their indirect variant.
-  f.decoder.horizon = f.horizon.value_or(official && !direct ? 5 : DecoderOptions().horizon);
+  f.decoder.horizon = f.horizon.value_or(official && indirect ? 5 : DecoderOptions().horizon);
 }
 
 std::shared_ptr<const Reward> baseline_reward_of(const DecodingFlags& f, ModelStore& models,
