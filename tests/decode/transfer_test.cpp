@@ -222,5 +222,33 @@ TEST_F(TransferTest, TheImplicitRewardSharesTheSessionOfThePolicies) {
   }
 }
 
+// Wherever what works in a session can't fit, it is told before a token is made.
+TEST_F(TransferTest, AContextTooSmallForTheImplicitRewardIsRefusedAtOnce) {
+  const Policy reference(tiny_.load({.seed = 3}), Format::chat);
+  const Policy prompted(reference.shared_model(), Format::chat, {}, "Be kind");
+  const Policy trained(tiny_.load({.seed = 4}), Format::chat);
+  for (const Policy& baseline : {prompted, trained}) {
+    tq::Setup setup =
+        setup_of(reference, options(Transfer::indirect),
+                 reward_of([](const Draft& d) { return double(d.text.size() % 3); }), 6, baseline);
+    setup.baseline_reward = make_implicit(baseline, reference, 0.5, true);
+    std::size_t told = 0, done = 0;
+    for (std::size_t cells = 20; cells < 900; cells += cells < 160 ? 6 : 60) {
+      std::size_t made = 0;
+      Worker worker(setup, testing::session_of(cells));
+      try {
+        worker.generate(make_prompt("a", "The good"), {}, [&](const Step&) { ++made; });
+        ++done;
+      } catch (const Error& e) {
+        EXPECT_EQ(e.kind(), ErrorKind::input) << cells << ": " << e.what();
+        EXPECT_EQ(made, 0u) << cells;
+        ++told;
+      }
+    }
+    EXPECT_GT(told, 0u);
+    EXPECT_GT(done, 3u);
+  }
+}
+
 }  // namespace
 }  // namespace tq
