@@ -16,8 +16,7 @@ void warn(const std::vector<std::string>& warnings, const std::string& who) {
 void SampleWatch::see(const Decoded& decoded, const std::string& who) {
   if (!decoded.effective || !collapsed(*decoded.effective)) return;
   const std::lock_guard lock(mutex_);
-  if (told_) return;
-  told_ = true;
+  if (!told_.insert(who).second) return;
   if (progress_ != nullptr) progress_->clear();
   warn(
       {fmt::format("of a candidate's {:.0f} roll-outs, only {:.1f} count on average (the effective "

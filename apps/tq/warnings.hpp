@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace tq::app {
 void warn(const std::vector<std::string>& warnings, const std::string& who = "");
 
 // Watches answers for an effective sample size that collapsed (value/importance.hpp), and says so
-// once. Thread-safe.
+// once a run. Thread-safe.
 class SampleWatch {
  public:
   // `progress`, which may be null, is wiped before.
@@ -24,7 +25,7 @@ class SampleWatch {
  private:
   Progress* progress_;
   std::mutex mutex_;
-  bool told_ = false;
+  std::set<std::string> told_;
 };
 
 }  // namespace tq::app
