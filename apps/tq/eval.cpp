@@ -18,6 +18,7 @@
 #include "transferq/eval/experiment/judging.hpp"
 #include "transferq/eval/experiment/shard.hpp"
 #include "transferq/reward/reward_list.hpp"
+#include "warnings.hpp"
 
 namespace tq::app {
 namespace {
@@ -62,6 +63,7 @@ std::vector<std::string> add_runs(const EvalSetup& setup, ModelStore& models,
       if (ready.setup.decoder->needs_reward() && ready.setup.reward == nullptr) {
         throw Error(ErrorKind::usage, "this decoder works towards a reward; give it one");
       }
+      warn(ready.warnings, run.name);
       settings.push_back(run.name + " " + ready.settings);
       experiment.runs.push_back(
           {run.name, run.flags.decoder.name, std::move(ready.setup), std::move(ready.session)});
@@ -144,6 +146,10 @@ void run_eval(const EvalFlags& flags) {
   options.session.threads = each;
   for (ExperimentRun& run : experiment.runs) run.session.threads = each;
   options.done = [&] { progress.advance(); };
+  SampleWatch watch(&progress);
+  options.answered = [&](const std::string& run, const Decoded& decoded) {
+    watch.see(decoded, run);
+  };
   std::vector<Failure> failures = answer_all(experiment, results, options, stop);
   if (!stop.stop_requested()) {
     const std::vector<Failure> more = judge_all(experiment, results, options, stop);

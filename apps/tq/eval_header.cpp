@@ -44,6 +44,9 @@ ordered_json models_of(const EvalSetup& setup, const Experiment& experiment) {
     models.add("reference", run.name, policy_facts(run.setup.reference));
     if (run.setup.baseline) models.add("baseline", run.name, policy_facts(*run.setup.baseline));
     if (run.setup.reward) models.add("reward", run.name, reward_facts(*run.setup.reward));
+    if (run.setup.baseline_reward) {
+      models.add("baseline's reward", run.name, reward_facts(*run.setup.baseline_reward));
+    }
   }
   for (const auto& [name, reward] : experiment.measures.rewards) {
     models.add(kUnseen, name, reward_facts(*reward));

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <thread>
 
+#include "transfer_flags.hpp"
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
 #include "transferq/core/text.hpp"
@@ -15,24 +16,6 @@
 
 namespace tq::app {
 namespace {
-
-// Binds an option to one of the values of an enumeration.
-template <typename Enum>
-CLI::Option* add_choice(CLI::App& command, const std::string& flag, Enum& target,
-                        const std::map<std::string, Enum>& names, const std::string& help) {
-  std::vector<std::string> keys;
-  for (const auto& [key, value] : names) keys.push_back(key);
-  const CLI::Validator known = one_of(keys);
-  return command.add_option(flag, target, help)
-      ->transform(CLI::Validator(
-          [known, names](std::string& text) {
-            std::string wrong = known(text);
-            if (wrong.empty()) text = std::to_string(static_cast<int>(names.at(text)));
-            return wrong;
-          },
-          ""))
-      ->option_text(fmt::format("{}", fmt::join(keys, "|")));
-}
 
 // Whether a text is a whole number up to `most`; CLI11 alone takes -1 for a huge one.
 std::string check_whole(const std::string& text, std::uint64_t most) {
@@ -128,9 +111,7 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   command.add_option("--reward", f.reward, reward_help())->option_text("LIST");
   command.add_option("--decoder", d.name, "How tokens are chosen")
       ->option_text(fmt::format("{} [greedy]", fmt::join(decoder_names(), "|")));
-  command.add_option("--transfer", f.transfer, "How the baseline's roll-outs value a token")
-      ->option_text("direct")
-      ->check(one_of({"direct"}));
+  add_transfer_flags(command, f);
   add_choice<Proposal>(command, "--proposal", d.proposal,
                        {{"baseline", Proposal::baseline}, {"reference", Proposal::reference}},
                        "Whose distribution is re-weighted (default: baseline)");
@@ -146,8 +127,8 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   command.add_option("--top-k", d.top_k, "Candidate tokens a step")
       ->option_text("N [10]")
       ->check(count());
-  command.add_option("--horizon", d.horizon, "Tokens of a roll-out behind its candidate")
-      ->option_text("N [20]")
+  command.add_option("--horizon", f.horizon, "Tokens of a roll-out behind its candidate")
+      ->option_text("N [20; official indirect 5]")
       ->check(count());
   command.add_option("--rollouts", d.rollouts, "Roll-outs a candidate")
       ->option_text("N [1]")
@@ -173,6 +154,7 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
     throw Error(ErrorKind::usage, "--max-tokens 0 leaves no room for an answer; give 1 or more");
   }
   if (f.decoder.name == "official") f.format = "raw";
+  settle_transfer(f);
   // Bad flags are told before any model is loaded.
   const Roles roles = make_decoder(f.decoder, static_cast<std::size_t>(-1))->roles();
 
@@ -196,20 +178,26 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
                     "reward {} can't; use another decoder",
                     reward->info().name));
   }
+  const std::shared_ptr<const Reward> baseline_reward =
+      baseline_reward_of(f, models, reference, baseline);
   DecoderOptions options = f.decoder;
-  options.finished_only = reward != nullptr && !reward->info().partial;
+  for (const auto& scored : {reward, baseline_reward}) {
+    if (scored != nullptr && !scored->info().partial) options.finished_only = true;
+  }
   std::shared_ptr<const Decoder> decoder = make_decoder(options, reference.model().vocabulary());
 
   const DecoderOptions& d = f.decoder;
   const std::string settings = fmt::format(
       "{}|{}|{}|{} {} {} {} {} {} {} {} {} {} {}|{} {} {} {}", describe_policy(reference),
       baseline ? describe_policy(*baseline) : "", reward ? reward->info().fingerprint : "", d.name,
-      f.transfer, options.finished_only, static_cast<int>(d.proposal), static_cast<int>(d.choose),
-      d.alpha, d.top_k, d.horizon, d.rollouts, d.greedy_rollouts, d.samples, f.max_tokens, f.seed,
-      f.cache, f.context);
+      transfer_settings(d, baseline_reward.get()), options.finished_only,
+      static_cast<int>(d.proposal), static_cast<int>(d.choose), d.alpha, d.top_k, d.horizon,
+      d.rollouts, d.greedy_rollouts, d.samples, f.max_tokens, f.seed, f.cache, f.context);
   Setup setup{std::move(reference), std::move(baseline), std::move(reward),
-              std::move(decoder),   f.max_tokens,        f.seed};
-  return {std::move(setup), std::move(session), sha256(settings).substr(0, 16)};
+              std::move(decoder),   f.max_tokens,        f.seed,
+              baseline_reward};
+  return {std::move(setup), std::move(session), sha256(settings).substr(0, 16),
+          warnings(f.decoder)};
 }
 
 }  // namespace tq::app

@@ -1,8 +1,13 @@
 // The flags that commands which decode have in common, and the run they describe.
 #pragma once
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,14 +31,33 @@ struct DecodingFlags : SessionFlags {
   std::string model = "smollm2";
   std::string baseline;
   std::string reward;
-  std::string transfer = "direct";
+  std::string baseline_reward;
   DecoderOptions decoder;
+  std::optional<std::size_t> horizon;  // of the decoder, where it is given
   std::size_t max_tokens = 128;
   std::uint64_t seed = 0;
 };
 
 // Accepts one of these names; else the message offers the nearest and lists them all.
 CLI::Validator one_of(std::vector<std::string> names);
+
+// Binds an option to one of the values of an enumeration.
+template <typename Enum>
+CLI::Option* add_choice(CLI::App& command, const std::string& flag, Enum& target,
+                        const std::map<std::string, Enum>& names, const std::string& help) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : names) keys.push_back(key);
+  const CLI::Validator known = one_of(keys);
+  return command.add_option(flag, target, help)
+      ->transform(CLI::Validator(
+          [known, names](std::string& text) {
+            std::string wrong = known(text);
+            if (wrong.empty()) text = std::to_string(static_cast<int>(names.at(text)));
+            return wrong;
+          },
+          ""))
+      ->option_text(fmt::format("{}", fmt::join(keys, "|")));
+}
 
 // Accepts whole numbers, 0 or more.
 const CLI::Validator& count();
@@ -54,7 +78,8 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& flags);
 struct Run {
   Setup setup;
   SessionOptions session;
-  std::string settings;  // fingerprint of all that can change a result
+  std::string settings;               // fingerprint of all that can change a result
+  std::vector<std::string> warnings;  // what a person should know of it, a line each
 };
 
 // Throws Error for anything that can't be decoded with. The setup file was read before.

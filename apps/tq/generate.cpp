@@ -22,6 +22,7 @@
 #include "transferq/eval/parallel.hpp"
 #include "transferq/eval/results_file.hpp"
 #include "transferq/eval/row.hpp"
+#include "warnings.hpp"
 
 namespace tq::app {
 namespace {
@@ -163,6 +164,7 @@ void generate_one(const GenerateFlags& f, const Run& run, const Prompt& prompt,
     text.finish();
   }
   fmt::print(stderr, "{}{}", changes.text(), summary(g));
+  SampleWatch().see(g.decoded);
 }
 
 // Prompts that could not be answered, by their place in the run.
@@ -199,6 +201,7 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
   SessionOptions session = run.session;
   session.threads = static_cast<int>(std::max<std::size_t>(1, threads / workers));
   std::mutex output;
+  SampleWatch watch(&progress);
   Failures failures;
   run_parallel(prompts.size(), workers, stop, [&](std::size_t) {
     auto worker = std::make_shared<Worker>(run.setup, session);
@@ -233,6 +236,7 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
         }
         print(text + g.decoded.text + "\n\n");
       }
+      watch.see(g.decoded);
       progress.advance();
     };
   });
@@ -255,6 +259,7 @@ void run_generate(CLI::App& command, GenerateFlags& f) {
   ModelStore models({f.decoding.gpu_layers});
   const std::vector<Prompt> prompts = load_prompts(f);
   const Run run = prepare(f.decoding, models);
+  warn(run.warnings);
   if (prompts.size() == 1 && f.prompts.empty() && !f.json && f.out.empty()) {
     generate_one(f, run, prompts.front(), stop);
   } else {

@@ -63,6 +63,42 @@ class NumbersTest(TinyTest):
         self.assert_fails(self.generate("Hi", "--alpha", 1, "--alpha", 2), 2, "--alpha")
 
 
+class TransferTest(TinyTest):
+    def refuses(self, *args, words, decoder="tq"):
+        with self.subTest(args=args, decoder=decoder):
+            self.assert_fails(self.generate("Hi", "--decoder", decoder, "--reward", "length=5",
+                                            *args), 2, *words)
+
+    def test_decoders_without_transfer(self):
+        for decoder in ("greedy", "sample", "best-of", "args", "cd"):
+            self.refuses("--transfer", "indirect", decoder=decoder,
+                         words=(f"the decoder {decoder} has no indirect transfer", "tq"))
+        self.refuses("--transfer", "soft", decoder="official", words=("no soft transfer",))
+        self.refuses("--transfer", "soft", "--proposal", "reference",
+                     words=("--transfer soft", "--proposal reference"))
+
+    def test_numbers(self):
+        for beta in ("0", "-1", "inf", "nan"):
+            self.refuses("--transfer", "indirect", "--beta", beta, words=("--beta", "above 0"))
+        for power in ("0", "1.1", "nan"):
+            self.refuses("--transfer", "soft", "--weight-power", power, words=("--weight-power",))
+        for clip in ("0.5", "-1", "nan"):
+            self.refuses("--transfer", "indirect", "--weight-clip", clip, words=("--weight-clip",))
+
+    def test_baseline_rewards(self):
+        self.refuses("--baseline-reward", "length=3",
+                     words=("--baseline-reward", "direct", "--transfer indirect"))
+        self.refuses("--transfer", "indirect", "--baseline-reward", "lenght=3",
+                     words=("--baseline-reward", "did you mean 'length'"))
+        self.refuses("--transfer", "indirect", "--baseline-reward", "length=0",
+                     words=("--baseline-reward", "above 0"))
+        for reward in ((), ("--baseline-reward", "implicit")):
+            self.refuses("--transfer", "indirect", *reward, decoder="official",
+                         words=("official", "--baseline-reward LIST"))
+        self.refuses("--transfer", "indirect", "--baseline-reward", "implicit={system=Be good}",
+                     decoder="official", words=("official", "one text", "implicit"))
+
+
 class NamesTest(TinyTest):
     def test_unknown_decoder(self):
         self.assert_fails(self.generate("Hi", "--decoder", "gredy"), 2, "'gredy'",
@@ -99,7 +135,7 @@ class NamesTest(TinyTest):
                               ("--choose", ("sample", "greedy")),
                               ("--rollout-choose", ("sample", "greedy")),
                               ("--format", ("chat", "raw")), ("--cache", ("f16", "f32")),
-                              ("--transfer", ("direct",))):
+                              ("--transfer", ("direct", "indirect", "soft"))):
             with self.subTest(flag=flag):
                 self.assert_fails(self.generate("Hi", flag, "bogus"), 2, flag, "'bogus'", *allowed)
                 for value in ("0", "1", ""):  # no names, though they stand for some inside

@@ -51,6 +51,55 @@ TEST(Factory, CountsOfZeroAreErrors) {
   expect_usage({"--samples 0"}, {.name = "best-of", .samples = 0});
 }
 
+TEST(Factory, TransferIsForDecodersThatRollOutAndWeigh) {
+  for (const std::string name : {"greedy", "sample", "best-of", "args", "cd"}) {
+    expect_usage({"the decoder " + name + " has no indirect transfer", "tq and official"},
+                 {.name = name, .transfer = Transfer::indirect});
+    expect_usage({"the decoder " + name + " has no soft transfer", "--decoder tq"},
+                 {.name = name, .transfer = Transfer::soft});
+  }
+  expect_usage({"official has no soft transfer"}, {.name = "official", .transfer = Transfer::soft});
+  for (const Transfer transfer : {Transfer::indirect, Transfer::soft}) {
+    EXPECT_TRUE(make_decoder({.name = "tq", .transfer = transfer}, 50)->roles().baseline_reward);
+  }
+  const DecoderOptions official{.name = "official", .transfer = Transfer::indirect};
+  EXPECT_TRUE(make_decoder(official, 50)->roles().baseline_reward);
+  EXPECT_FALSE(make_decoder({.name = "tq"}, 50)->roles().baseline_reward);
+}
+
+TEST(Factory, OptionsOfTransferThatMakeNoSenseAreErrors) {
+  for (const double beta : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
+    expect_usage({"--beta", "finite number above 0"},
+                 {.name = "tq", .transfer = Transfer::soft, .beta = beta});
+  }
+  for (const double power : {0.0, -0.5, 1.5, std::nan("")}) {
+    expect_usage({"--weight-power", "at most 1"},
+                 {.name = "tq", .transfer = Transfer::indirect, .weights = {.power = power}});
+  }
+  for (const double clip : {0.0, 0.99, -1.0, std::nan("")}) {
+    expect_usage({"--weight-clip", "1 or more"},
+                 {.name = "tq", .transfer = Transfer::indirect, .weights = {.clip = clip}});
+  }
+  expect_usage({"--transfer soft", "--proposal reference"},
+               {.name = "tq", .proposal = Proposal::reference, .transfer = Transfer::soft});
+}
+
+TEST(Factory, WarnsWhereTheWeightsOfIndirectTransferCancel) {
+  const DecoderOptions one{.name = "tq", .transfer = Transfer::indirect};
+  ASSERT_EQ(warnings(one).size(), 1u);
+  EXPECT_NE(warnings(one)[0].find("--rollouts 8"), std::string::npos);
+  DecoderOptions greedy = one;
+  greedy.rollouts = 8;
+  EXPECT_TRUE(warnings(greedy).empty());
+  greedy.greedy_rollouts = true;
+  ASSERT_EQ(warnings(greedy).size(), 1u);
+  EXPECT_NE(warnings(greedy)[0].find("--rollout-choose greedy"), std::string::npos);
+  DecoderOptions soft = one;
+  soft.transfer = Transfer::soft;
+  EXPECT_TRUE(warnings(soft).empty());
+  EXPECT_TRUE(warnings({.name = "tq"}).empty());
+}
+
 class WorkerErrors : public ::testing::Test {
  protected:
   const Policy table_{testing::random_table(4, 3), Format::raw};

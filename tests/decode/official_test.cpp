@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "tests/decode/decoding.hpp"
 #include "transferq/core/logspace.hpp"
 #include "transferq/core/text.hpp"
@@ -82,6 +85,47 @@ TEST_F(OfficialTest, TakesTheHighestOfLogitPlusWeightedReward) {
 
 // The value of a candidate: one greedy roll-out, the whole text with special tokens written out,
 // what ended it cut off, tokenised anew, and the head without its bias.
+TEST_F(OfficialTest, IndirectTakesTheHighestOfTheAuthorsScore) {
+  const auto reward = testing::head_on(policy_, folder_);
+  // The baseline's reward, as a function of what the target's head makes of the same text.
+  const auto target_of = [&](const Draft& draft) {
+    SessionPool pool(testing::session_of());
+    return reward->open(prompt_, pool, {8, 1, 1})
+        ->score(std::vector<Draft>{{draft.text, {}, {}, true}})
+        .front();
+  };
+  const auto baseline_of = [](double r2) { return 2 * std::sin(50 * r2); };
+  for (const double alpha : {0.02, 1.0}) {
+    DecoderOptions o = options(alpha);
+    o.transfer = Transfer::indirect;
+    tq::Setup setup = setup_of(policy_, o, reward, 6);
+    setup.baseline_reward = testing::reward_of([&](const Draft& draft) {
+      EXPECT_TRUE(draft.whole);
+      EXPECT_TRUE(draft.hidden.empty());
+      return baseline_of(target_of(draft));
+    });
+    const Answer out = run(setup, prompt_);
+    ASSERT_EQ(out.steps.size(), 6u);
+    for (const Step& step : out.steps) {
+      std::vector<double> scores;
+      for (const CandidateView& c : step.candidates) {
+        scores.push_back(std::exp((c.value - baseline_of(c.value)) / 2) * c.value / alpha +
+                         c.logprob);
+      }
+      // States and texts round differently: a tie is either's.
+      EXPECT_NEAR(scores[step.chosen], *std::max_element(scores.begin(), scores.end()), 0.05);
+    }
+  }
+}
+
+TEST_F(OfficialTest, IndirectNeedsTheBaselinesReward) {
+  DecoderOptions o = options();
+  o.transfer = Transfer::indirect;
+  testing::expect_error(ErrorKind::usage, {"--baseline-reward"}, [&] {
+    run(setup_of(policy_, o, testing::head_on(policy_, folder_), 3), prompt_);
+  });
+}
+
 TEST_F(OfficialTest, ValuesAreTheHeadOnTheWholeTextOfAGreedyRollOut) {
   const auto reward = testing::head_on(policy_, folder_);
   const HeadFile head = read_head(folder_ / "head.gguf");

@@ -32,6 +32,16 @@ TEST(Row, HasTheFieldsOfEveryRowInOrder) {
       R"("seconds":0.5})");
 }
 
+TEST(Row, SaysHowManyRollOutsCountWhereTheyAreWeighted) {
+  Generated g = some();
+  g.decoded.effective = EffectiveSamples{2.5, 1.25, 8};
+  const Step step{{}, 0, 5, "a", 5, EffectiveSamples{3.5, 2, 8}};
+  const auto row = make_row(make_prompt("p", "Hi"), g, kInfo, {step, Step{{}, 0, 6, "b", 6}});
+  EXPECT_EQ(row["effective_samples"].dump(), R"({"mean":2.5,"min":1.25})");
+  EXPECT_EQ(row["steps"][0]["effective_samples"].dump(), R"({"mean":3.5,"min":2.0})");
+  EXPECT_FALSE(row["steps"][1].contains("effective_samples"));
+}
+
 TEST(Row, BeginsWithItsIdAndSettings) {
   for (const std::string id : {"p", "a \"b\"", "\xC3\xA9"}) {
     const std::string start = row_start(id, "s1");

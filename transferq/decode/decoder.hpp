@@ -13,6 +13,7 @@
 #include "transferq/core/random.hpp"
 #include "transferq/policy/stream.hpp"
 #include "transferq/reward/reward.hpp"
+#include "transferq/value/valuation.hpp"
 
 namespace tq {
 
@@ -32,6 +33,8 @@ struct Step {
   Token token;                            // the token itself
   std::string text;                       // its bytes, possibly part of a character
   Token plain_choice;  // what the proposal alone would have taken (its likeliest)
+  // Of the candidates' roll-outs, where they are weighted.
+  std::optional<EffectiveSamples> effective = std::nullopt;
 };
 
 // One of the two policies: whose distribution is re-weighted, or whose roll-outs are read.
@@ -42,6 +45,7 @@ struct Roles {
   Proposal grows = Proposal::baseline;  // in whose session the branches of its workload grow
   bool baseline = true;  // whether it reads the baseline at all; else the reference takes its place
   bool texts = false;    // whether it has texts scored that are not those of its branches
+  bool baseline_reward = false;  // whether it has them scored by the baseline's reward, too
 };
 // Of a decoder that reads this policy alone.
 constexpr Roles roles_of(Proposal only) { return {only, only == Proposal::baseline, false}; }
@@ -60,6 +64,7 @@ struct Decoded {
   std::optional<double> reward;  // of the final response, where there is a scorer
   double kl_to_reference = 0;    // nats
   KlKind kl_kind = KlKind::exact;
+  std::optional<EffectiveSamples> effective = std::nullopt;  // of its steps
 };
 
 struct DecodeTask {
@@ -71,13 +76,15 @@ struct DecodeTask {
   RandomKey key;  // seed and prompt
   std::stop_token stop;
   std::function<void(const Step&)> sink;  // may be empty
+  // By the reward that the baseline was aligned to; null: 0 for every response, or not read.
+  Scorer* baseline_scorer = nullptr;
 };
 
 // Counted apart from the prompts' own evaluation, which happens once.
 struct Evaluations {
   std::uint64_t policy = 0;     // by the policy that decodes (Decoder::roles), roll-outs included
   std::uint64_t reference = 0;  // by the reference where it is another policy
-  std::uint64_t reward = 0;     // by the reward's models
+  std::uint64_t reward = 0;     // by the models of the reward, and of the baseline's
   std::uint64_t prompt = 0;     // prompts, once for each policy and the reward
   std::map<std::string, std::uint64_t> reward_models;  // `reward`, model by model
 };

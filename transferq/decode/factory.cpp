@@ -12,6 +12,8 @@
 #include "transferq/decode/best_of.hpp"
 #include "transferq/decode/official.hpp"
 #include "transferq/rollout/continuation.hpp"
+#include "transferq/value/indirect.hpp"
+#include "transferq/value/soft.hpp"
 
 namespace tq {
 namespace {
@@ -21,12 +23,26 @@ constexpr std::size_t kToTheEnd = std::size_t{1} << 40;
 
 using Make = std::function<std::unique_ptr<Decoder>(const DecoderOptions&)>;
 
+std::unique_ptr<Valuation> valuation(const DecoderOptions& o) {
+  switch (o.transfer) {
+    case Transfer::indirect:
+      return std::make_unique<Indirect>(o.beta, o.weights);
+    case Transfer::soft:
+      return std::make_unique<Soft>(o.beta, o.weights);
+    case Transfer::direct:
+      break;
+  }
+  return std::make_unique<Direct>();
+}
+
 std::unique_ptr<Decoder> token_value(const DecoderOptions& o, std::size_t horizon,
                                      Proposal proposal, Proposal rollouts) {
   return std::make_unique<TokenValueDecoder>(
-      TokenValueOptions{o.alpha, o.top_k, proposal, rollouts, o.choose},
+      TokenValueOptions{o.transfer == Transfer::soft ? o.beta : o.alpha, o.top_k, proposal,
+                        rollouts, o.choose},
       std::make_unique<Continuation>(
-          ContinuationOptions{horizon, o.rollouts, o.greedy_rollouts, false}));
+          ContinuationOptions{horizon, o.rollouts, o.greedy_rollouts, false}),
+      valuation(o));
 }
 
 const std::map<std::string, Make>& table() {
@@ -47,7 +63,8 @@ const std::map<std::string, Make>& table() {
        [](const auto& o) { return token_value(o, o.horizon, o.proposal, Proposal::baseline); }},
       {"official",
        [](const auto& o) {
-         return std::make_unique<OfficialDecoder>(o.alpha, o.top_k, o.horizon);
+         return std::make_unique<OfficialDecoder>(o.alpha, o.top_k, o.horizon,
+                                                  o.transfer == Transfer::indirect);
        }},
   };
   return makers;
@@ -69,12 +86,42 @@ void validate(const DecoderOptions& o, std::size_t vocabulary) {
   require(o.samples > 0, "--samples 0 leaves nothing to choose from; give 1 or more");
 }
 
+void validate_transfer(const DecoderOptions& o) {
+  if (o.transfer == Transfer::direct) return;
+  const auto require = [](bool holds, const std::string& message) {
+    if (!holds) throw Error(ErrorKind::usage, message);
+  };
+  const bool soft = o.transfer == Transfer::soft;
+  require(o.name == "tq" || (o.name == "official" && !soft),
+          fmt::format("the decoder {} has no {} transfer; {}", o.name, soft ? "soft" : "indirect",
+                      soft ? "--decoder tq has" : "tq and official have"));
+  require(!soft || o.proposal == Proposal::baseline,
+          "--transfer soft weighs what the baseline proposes; leave out --proposal reference");
+  require(o.beta > 0 && std::isfinite(o.beta),
+          fmt::format("--beta {} must be a finite number above 0", o.beta));
+  require(o.weights.power > 0 && o.weights.power <= 1,
+          fmt::format("--weight-power {} must be above 0 and at most 1 (weights as they are)",
+                      o.weights.power));
+  require(o.weights.clip >= 1,
+          fmt::format("--weight-clip {} must be 1 or more, times the mean weight; inf clips none",
+                      o.weights.clip));
+}
+
 }  // namespace
 
 std::vector<std::string> decoder_names() {
   std::vector<std::string> names;
   for (const auto& [name, make] : table()) names.push_back(name);
   return names;
+}
+
+std::vector<std::string> warnings(const DecoderOptions& o) {
+  if (o.name != "tq" || o.transfer != Transfer::indirect) return {};
+  if (o.rollouts > 1 && !o.greedy_rollouts) return {};
+  return {
+      fmt::format("with one roll-out a candidate{} the weights of indirect transfer cancel and it "
+                  "is direct transfer; give --rollouts 8 or more",
+                  o.greedy_rollouts ? " (--rollout-choose greedy)" : "")};
 }
 
 std::unique_ptr<Decoder> make_decoder(const DecoderOptions& options, std::size_t vocabulary) {
@@ -88,6 +135,7 @@ std::unique_ptr<Decoder> make_decoder(const DecoderOptions& options, std::size_t
                             fmt::join(names, ", ")));
   }
   validate(options, vocabulary);
+  validate_transfer(options);
   if (!options.finished_only) return it->second(options);
   if (options.name == "args" || options.name == "official") {
     throw Error(

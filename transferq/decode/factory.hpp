@@ -8,8 +8,12 @@
 #include "transferq/decode/decoder.hpp"
 #include "transferq/decode/plain.hpp"
 #include "transferq/decode/token_value.hpp"
+#include "transferq/value/importance.hpp"
 
 namespace tq {
+
+// What the baseline's roll-outs say of a token (value/direct.hpp, indirect.hpp, soft.hpp).
+enum class Transfer { direct, indirect, soft };
 
 struct DecoderOptions {
   std::string name = "greedy";
@@ -24,9 +28,15 @@ struct DecoderOptions {
   // The reward can't score unfinished responses (RewardInfo::partial): roll-outs go on to the end
   // of the response, whatever the horizon.
   bool finished_only = false;
+  Transfer transfer = Transfer::direct;
+  double beta = 1.0;  // of indirect and soft: the KL strength with which the baseline was aligned
+  WeightOptions weights = {};  // of indirect and soft
 };
 
 std::vector<std::string> decoder_names();
+
+// What a person should know of options that are no error, one line each.
+std::vector<std::string> warnings(const DecoderOptions& options);
 
 // Throws Error (usage) for an unknown name (the nearest is offered) or options that make no sense.
 // `vocabulary` bounds top_k.

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "transferq/core/error.hpp"
 #include "transferq/core/logspace.hpp"
 #include "transferq/core/text.hpp"
 #include "transferq/decode/choice.hpp"
+#include "transferq/decode/official_score.hpp"
 #include "transferq/engine/model.hpp"
 
 namespace tq {
@@ -26,30 +28,34 @@ Draft whole_text(const Model& model, std::vector<Token> tokens, Rollout& rollout
   return draft;
 }
 
-// reward / alpha + logit of each candidate, less the best one's reward / alpha: so it is finite or
-// minus infinity, however small alpha is, and the logits are not lost beside it.
-std::vector<double> weigh(std::span<const double> logits, std::span<const std::size_t> candidates,
-                          std::span<const double> rewards, double alpha) {
-  const double best = *std::max_element(rewards.begin(), rewards.end());
-  std::vector<double> scores;
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    scores.push_back((rewards[i] - best) / alpha + logits[candidates[i]]);
-  }
-  return scores;
+// Hidden states are for a scorer that reads them alone.
+std::vector<double> score(const Stream& stream, Scorer& scorer, const std::vector<Draft>& drafts) {
+  if (scorer.reads(stream)) return scorer.score(drafts);
+  std::vector<Draft> texts = drafts;
+  for (Draft& draft : texts) draft.hidden.clear();
+  return scorer.score(texts);
 }
 
 }  // namespace
 
-OfficialDecoder::OfficialDecoder(double alpha, std::size_t top_k, std::size_t horizon)
+OfficialDecoder::OfficialDecoder(double alpha, std::size_t top_k, std::size_t horizon,
+                                 bool indirect)
     : alpha_(alpha),
       top_k_(top_k),
+      indirect_(indirect),
       rollouts_({.horizon = horizon, .samples = 1, .greedy = true, .past_end = true}) {}
 
 Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) const {
   Stream& stream = task.baseline;
   const Model& model = stream.policy().model();
   const std::size_t room = rollouts_.depth();  // roll-outs are not cut at max_tokens
-  const bool hidden = task.scorer->reads(stream);
+  if (indirect_ && task.baseline_scorer == nullptr) {
+    throw Error(ErrorKind::usage,
+                "indirect transfer by the decoder official needs the baseline's reward; name it "
+                "with --baseline-reward");
+  }
+  const bool hidden =
+      task.scorer->reads(stream) || (indirect_ && task.baseline_scorer->reads(stream));
   std::vector<Token> sequence = stream.prompt();
   Decoded out;
   while (out.tokens.size() < task.max_tokens) {
@@ -67,8 +73,13 @@ Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) cons
       grown.push_back(tokens[rollout.candidate]);
       drafts.push_back(whole_text(model, std::move(grown), rollout));
     }
-    const std::vector<double> rewards = task.scorer->score(drafts);
-    const std::vector<double> scores = weigh(logits, best, rewards, alpha_);
+    std::vector<double> shown;  // the candidates' logits
+    for (const std::size_t z : best) shown.push_back(logits[z]);
+    const std::vector<double> rewards = score(stream, *task.scorer, drafts);
+    const std::vector<double> scores =
+        indirect_ ? official_indirect_scores(shown, rewards,
+                                             score(stream, *task.baseline_scorer, drafts), alpha_)
+                  : official_scores(shown, rewards, alpha_);
     const std::size_t chosen = argmax(scores);
     const Token token = tokens[chosen];
     out.kl_to_reference -= log_softmax(task.reference.state().logits)[best[chosen]];

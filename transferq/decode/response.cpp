@@ -4,6 +4,7 @@
 
 #include "transferq/core/text.hpp"
 #include "transferq/engine/model.hpp"
+#include "transferq/value/importance.hpp"
 
 namespace tq {
 
@@ -11,6 +12,7 @@ void Response::add(Step step) {
   const Model& model = task_.reference.policy().model();
   ended_ = model.is_end(step.token);
   tokens_.push_back(step.token);
+  if (step.effective) effective_.push_back(*step.effective);
   if (!ended_) text_ += step.text = model.piece(step.token, false);
   if (task_.sink) task_.sink(step);
 }
@@ -31,7 +33,8 @@ Draft Response::draft(std::span<const Token> more) const {
 }
 
 Decoded Response::decoded(double kl, KlKind kind) const {
-  return {tokens_, draft({}).text, ended_ ? Finish::stop : Finish::length, std::nullopt, kl, kind};
+  return {tokens_, draft({}).text, ended_ ? Finish::stop : Finish::length, std::nullopt,
+          kl,      kind,           effective_samples(effective_)};
 }
 
 Decoded Response::finish(Stream& stream, double kl) const {

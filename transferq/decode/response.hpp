@@ -28,6 +28,7 @@ class Response {
   const DecodeTask& task_;
   std::vector<Token> tokens_;
   std::string text_;
+  std::vector<EffectiveSamples> effective_;  // of the steps that have one
   bool ended_ = false;
 };
 

@@ -5,7 +5,6 @@
 #include "transferq/core/logspace.hpp"
 #include "transferq/decode/response.hpp"
 #include "transferq/engine/model.hpp"
-#include "transferq/value/direct.hpp"
 
 namespace tq {
 namespace {
@@ -16,19 +15,27 @@ std::vector<double> pick(std::span<const double> from, std::span<const Token> to
   return out;
 }
 
-// The rewards of the roll-outs' finished texts, all scored in one call.
-std::vector<double> score(Stream& roller, Scorer& scorer, const Response& response,
-                          std::span<const Token> tokens, Expansion& expansion) {
-  const bool hidden = scorer.reads(roller);
+// The roll-outs' finished texts, and their rewards by one scorer, all in one call.
+std::vector<Draft> drafts_of(const Response& response, std::span<const Token> tokens,
+                             const Expansion& expansion) {
   std::vector<Draft> drafts;
-  for (Rollout& rollout : expansion.rollouts) {
+  for (const Rollout& rollout : expansion.rollouts) {
     std::vector<Token> more{tokens[rollout.candidate]};
     more.insert(more.end(), rollout.tokens.begin(), rollout.tokens.end());
     drafts.push_back(response.draft(more));
-    if (!hidden) continue;
+  }
+  return drafts;
+}
+
+std::vector<double> score(Stream& roller, Scorer& scorer, std::vector<Draft>& drafts,
+                          const Expansion& expansion) {
+  const bool hidden = scorer.reads(roller);
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
     // A candidate that ends the response leaves the text, and so its state, as it is.
-    drafts.back().hidden =
-        rollout.hidden.empty() ? roller.state().hidden : std::move(rollout.hidden);
+    const std::vector<float>& rolled = expansion.rollouts[i].hidden;
+    drafts[i].hidden = !hidden          ? std::vector<float>()
+                       : rolled.empty() ? roller.state().hidden
+                                        : rolled;
   }
   return scorer.score(drafts);
 }
@@ -39,7 +46,10 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
   Stream& proposal = proposal_stream(task, options_.proposal);
   Stream& roller = proposal_stream(task, options_.rollouts);
   const Model& model = roller.policy().model();
-  const bool hidden = task.scorer->reads(roller);
+  Scorer* const baseline_scorer =
+      valuation_->reads_baseline_reward() ? task.baseline_scorer : nullptr;
+  const bool hidden =
+      task.scorer->reads(roller) || (baseline_scorer != nullptr && baseline_scorer->reads(roller));
   Response response(task);
   double kl = 0;
   while (response.open()) {
@@ -56,8 +66,15 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     Expansion expansion =
         expander_->expand({roller.branch(), tokens, response.room(), hidden, key, task.stop});
     spent.policy += expansion.evaluations;
-    const std::vector<double> rewards = score(roller, *task.scorer, response, tokens, expansion);
-    const std::vector<double> values = direct_values(expansion.rollouts, rewards, tokens.size());
+    std::vector<Draft> drafts = drafts_of(response, tokens, expansion);
+    const std::vector<double> rewards = score(roller, *task.scorer, drafts, expansion);
+    std::vector<double> baseline_rewards;
+    if (baseline_scorer != nullptr) {
+      baseline_rewards = score(roller, *baseline_scorer, drafts, expansion);
+    }
+    const Valued valued =
+        valuation_->value({expansion.rollouts, rewards, baseline_rewards, tokens.size()});
+    const std::vector<double>& values = valued.values;
 
     // The tilted distribution, and the choice from it.
     const std::vector<double> logprobs = pick(proposed, tokens);
@@ -77,7 +94,7 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     Stream& other = &roller == &task.reference ? task.baseline : task.reference;
     if (&other != &roller && !model.is_end(token)) other.append(token);
 
-    Step step{{}, chosen, token, "", static_cast<Token>(argmax(proposed))};
+    Step step{{}, chosen, token, "", static_cast<Token>(argmax(proposed)), valued.effective};
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       step.candidates.push_back(
           {tokens[i], model.piece(tokens[i], true), logprobs[i], values[i], probabilities[i]});

@@ -54,9 +54,18 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
     pool_.check(*policy, SessionPool::Fit::one_branch);
   }
   const Policy& growing = baseline_grows ? baseline_policy : reference_policy;
-  const std::size_t planned = pool_.planned(growing);
-  const auto scorer = setup_.reward ? setup_.reward->open(prompt, pool_, work) : nullptr;
-  const bool beside = pool_.planned(growing) > planned;  // the reward is in the same session
+  struct Opened {
+    std::unique_ptr<Scorer> scorer;
+    bool beside = false;  // it is in the session that grows
+  };
+  const auto open = [&](const std::shared_ptr<const Reward>& reward) -> Opened {
+    if (!reward) return {};
+    const std::size_t planned = pool_.planned(growing);
+    auto scorer = reward->open(prompt, pool_, work);
+    return {std::move(scorer), pool_.planned(growing) > planned};
+  };
+  const Opened target = open(setup_.reward);
+  const Opened base = open(roles.baseline_reward ? setup_.baseline_reward : nullptr);
 
   Generated out;
   out.prompt_tokens = reference_prompt.size();
@@ -68,14 +77,16 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
   Stream& reference = other ? *other : baseline;
   // A reward that evaluates beside the policy keeps its branches from step to step.
   Stream& grows = baseline_grows ? baseline : reference;
-  if (beside && (roles.texts || !scorer->reads(grows))) {
-    pool_.check(growing, SessionPool::Fit::all_branches);
+  for (const Opened* reward : {&target, &base}) {
+    if (reward->beside && (roles.texts || !reward->scorer->reads(grows))) {
+      pool_.check(growing, SessionPool::Fit::all_branches);
+    }
   }
   RandomKey key;
   key.seed = setup_.seed;
   key.prompt = hash32(prompt.id.data(), prompt.id.size());
-  const DecodeTask task{reference, baseline, scorer.get(),   setup_.max_tokens,
-                        key,       stop,     std::move(sink)};
+  const DecodeTask task{reference, baseline, target.scorer.get(), setup_.max_tokens,
+                        key,       stop,     std::move(sink),     base.scorer.get()};
   out.decoded = setup_.decoder->decode(task, out.evaluations);
 
   out.evaluations.policy += baseline.evaluations();
@@ -84,10 +95,11 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
     out.evaluations.reference += other->evaluations();
     out.evaluations.prompt += other->prompt_evaluations();
   }
-  if (scorer) {
-    out.evaluations.reward = scorer->evaluations();
-    out.evaluations.prompt += scorer->prompt_evaluations();
-    for (const ModelCost& cost : scorer->costs()) {
+  for (const Opened* reward : {&target, &base}) {
+    if (!reward->scorer) continue;
+    out.evaluations.reward += reward->scorer->evaluations();
+    out.evaluations.prompt += reward->scorer->prompt_evaluations();
+    for (const ModelCost& cost : reward->scorer->costs()) {
       out.evaluations.reward_models[cost.model] += cost.responses;
     }
   }

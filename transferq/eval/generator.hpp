@@ -23,6 +23,9 @@ struct Setup {
   std::shared_ptr<const Decoder> decoder;
   std::size_t max_tokens = 128;
   std::uint64_t seed = 0;
+  // What the baseline was aligned to, for decoders that ask (Roles::baseline_reward). None: 0 for
+  // every response, as of a baseline that is the reference.
+  std::shared_ptr<const Reward> baseline_reward = nullptr;
 };
 
 // A prompt's answer and what it cost.

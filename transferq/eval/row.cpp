@@ -5,6 +5,10 @@
 namespace tq {
 namespace {
 
+nlohmann::ordered_json effective_json(const EffectiveSamples& effective) {
+  return {{"mean", effective.mean}, {"min", effective.min}};
+}
+
 nlohmann::ordered_json steps_json(const std::vector<Step>& steps) {
   auto out = nlohmann::ordered_json::array();
   for (const Step& step : steps) {
@@ -17,6 +21,7 @@ nlohmann::ordered_json steps_json(const std::vector<Step>& steps) {
                       {"probability", c.probability}});
     }
     out.push_back({{"candidates", std::move(list)}, {"chosen", step.token}});
+    if (step.effective) out.back()["effective_samples"] = effective_json(*step.effective);
   }
   return out;
 }
@@ -80,6 +85,7 @@ nlohmann::ordered_json make_row(const Prompt& prompt, const Generated& generated
   row["evaluations"] = {
       {"policy", e.policy}, {"reference", e.reference}, {"reward", e.reward}, {"prompt", e.prompt}};
   if (e.reward_models.size() > 1) row["evaluations"]["reward_models"] = e.reward_models;
+  if (d.effective) row["effective_samples"] = effective_json(*d.effective);
   row["seconds"] = generated.seconds;
   if (!steps.empty()) row["steps"] = steps_json(steps);
   return row;

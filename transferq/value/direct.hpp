@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "transferq/rollout/rollout.hpp"
+#include "transferq/value/valuation.hpp"
 
 namespace tq {
 
@@ -15,5 +15,13 @@ namespace tq {
 // Weights are normalised within each candidate.
 std::vector<double> direct_values(std::span<const Rollout> rollouts,
                                   std::span<const double> rewards, std::size_t candidates);
+
+class Direct final : public Valuation {
+ public:
+  Valued value(const Evidence& e) const override {
+    return {direct_values(e.rollouts, e.rewards, e.candidates), std::nullopt};
+  }
+  bool reads_baseline_reward() const override { return false; }
+};
 
 }  // namespace tq

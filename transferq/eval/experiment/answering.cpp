@@ -39,14 +39,17 @@ std::vector<Task> tasks_left(const Experiment& experiment, const ResultsFile& re
 // Answers tasks one at a time. Not thread-safe.
 class AnsweringWorker {
  public:
-  AnsweringWorker(const Experiment& experiment, const SessionOptions& measuring)
-      : experiment_(experiment), measuring_(experiment.measures, measuring) {}
+  AnsweringWorker(const Experiment& experiment, const ExperimentOptions& options)
+      : experiment_(experiment),
+        options_(options),
+        measuring_(experiment.measures, options.session) {}
 
   nlohmann::ordered_json answer(const Task& task, std::stop_token stop) {
     prepare(task);
     ChangedSpans changes;
     const Generated generated =
         worker_->generate(*task.prompt, stop, [&](const Step& step) { changes.add(step); });
+    if (options_.answered) options_.answered(task.run->name, generated.decoded);
     nlohmann::ordered_json row =
         make_row(*task.prompt, generated, {task.run->decoder, task.seed, experiment_.settings}, {});
     row["id"] = task.id;
@@ -68,6 +71,7 @@ class AnsweringWorker {
   }
 
   const Experiment& experiment_;
+  const ExperimentOptions& options_;
   MeasuringWorker measuring_;
   const ExperimentRun* run_ = nullptr;
   std::optional<Setup> setup_;
@@ -89,7 +93,7 @@ std::vector<Failure> answer_all(const Experiment& experiment, ResultsFile& resul
   std::vector<Failure> failures;
   std::mutex mutex;  // of the failures and the file
   run_parallel(tasks.size(), options.workers, stop, [&](std::size_t) {
-    auto worker = std::make_shared<AnsweringWorker>(experiment, options.session);
+    auto worker = std::make_shared<AnsweringWorker>(experiment, options);
     return [&, worker](std::size_t i) {
       const Task& task = tasks[i];
       try {

@@ -50,6 +50,8 @@ struct ExperimentOptions {
   std::size_t workers = 1;          // prompts decoded at once
   std::function<void()> done = {};  // by any thread, for each of what was left: made, failed, or
                                     // not to be judged because an answer failed
+  // Called with each answer and the run's name, by any thread.
+  std::function<void(const std::string&, const Decoded&)> answered = {};
 };
 
 // What could not be answered or judged, and why; in no particular order.
