@@ -13,6 +13,7 @@ using testing::logits_of;
 using testing::run;
 using testing::setup_of;
 using testing::Tokens;
+using testing::operator+;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -120,6 +121,18 @@ TEST_F(GenArm, ATokenCostsOneEvaluationOfEachPolicy) {
   EXPECT_EQ(out.evaluations.policy, 11u);
   EXPECT_EQ(out.evaluations.reference, 11u);
   EXPECT_EQ(out.evaluations.reward, 0u);
+}
+
+TEST_F(GenArm, ARewardReadsTheStatesOfEitherPolicyAtNoCost) {
+  const testing::TemporaryFolder folder;
+  for (const Policy* base : {&reference_, &baseline_}) {
+    const auto reward = testing::head_on(*base, folder);
+    const HeadFile head = read_head(folder / "head.gguf");
+    const Answer out = run(setup_of(reference_, options(0.5), reward, 5, baseline_), prompt_);
+    const Tokens text = Tokens{0} + base->model().tokenize(out.decoded.text, false);
+    EXPECT_NEAR(*out.decoded.reward, testing::head_value(head, base->model(), text), 1e-6);
+    EXPECT_EQ(out.evaluations.reward, 0u);
+  }
 }
 
 TEST_F(GenArm, WithoutABaselineItIsTheReference) {

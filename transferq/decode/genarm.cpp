@@ -50,7 +50,9 @@ Decoded GenArmDecoder::decode(const DecodeTask& task, Evaluations&) const {
     }
     response.add(std::move(step));
   }
-  return response.finish(task.baseline, kl);
+  // A reward may read the states of either.
+  const bool baseline = task.scorer != nullptr && !task.scorer->reads(task.reference);
+  return response.finish(baseline ? task.baseline : task.reference, kl);
 }
 
 }  // namespace tq

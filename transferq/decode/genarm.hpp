@@ -28,7 +28,7 @@ class GenArmDecoder final : public Decoder {
       : alpha_(alpha), top_k_(top_k), choose_(choose) {}
   Decoded decode(const DecodeTask& task, Evaluations& spent) const override;
   Workload workload(std::size_t max_tokens) const override { return {max_tokens, 1, 0}; }
-  Roles roles() const override { return {}; }
+  Roles roles() const override { return {.grows = Proposal::reference}; }
   bool needs_reward() const override { return false; }
 
  private:
