@@ -184,6 +184,7 @@ TEST(CardsRule, AcceptanceAndThreshold) {
   EXPECT_EQ(threshold_at(half, 2, 5, 10), 6.5);
   EXPECT_EQ(threshold_at(half, 2, 10, 10), 8.0);
   EXPECT_EQ(threshold_at({.target = 8, .start = 0}, 2, 5, 10), 5.0);
+  EXPECT_EQ(threshold_at(half, 20, 0, 10), 8.0);  // an empty response above the target
   EXPECT_EQ(threshold_at({.target = 8, .start = 1}, -1e300, 0, 10), 8.0);
 }
 

@@ -2,6 +2,9 @@
 // read, branches that are committed, and responses that take turns.
 #include "transferq/decode/drawing.hpp"
 
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
 #include <set>
 
 #include "tests/decode/exact_laws.hpp"
@@ -79,6 +82,34 @@ TEST(Drawing, TheSinkGetsEachTokenOnceInOrder) {
     for (const Step& step : out.steps) tokens.push_back(step.token);
     EXPECT_EQ(tokens, out.decoded.tokens) << name;
   }
+}
+
+// The law of a draw that any rule picks out of N, over few outcomes, against its bound.
+RC_GTEST_PROP(SelectionBound, HoldsForAnyRule, ()) {
+  const auto outcomes = *rc::gen::inRange<std::size_t>(1, 5);
+  const auto n = *rc::gen::inRange<std::size_t>(1, 4);
+  const auto mass = *rc::gen::container<std::vector<int>>(outcomes, rc::gen::inRange(1, 100));
+  double total = 0;
+  for (const int m : mass) total += m;
+  std::size_t tuples = 1;
+  for (std::size_t i = 0; i < n; ++i) tuples *= outcomes;
+  const auto rule = *rc::gen::container<std::vector<std::size_t>>(
+      tuples, rc::gen::inRange<std::size_t>(0, n));  // which of the tuple's draws is picked
+  std::vector<double> law(outcomes, 0.0);
+  for (std::size_t t = 0; t < tuples; ++t) {
+    double p = 1;
+    std::size_t picked = 0, rest = t;
+    for (std::size_t i = 0; i < n; ++i, rest /= outcomes) {
+      p *= mass[rest % outcomes] / total;
+      if (i == rule[t]) picked = rest % outcomes;
+    }
+    law[picked] += p;
+  }
+  double kl = 0;
+  for (std::size_t z = 0; z < outcomes; ++z) {
+    if (law[z] > 0) kl += law[z] * std::log(law[z] * total / mass[z]);
+  }
+  RC_ASSERT(kl <= selection_bound(n) + 1e-12);
 }
 
 // On a transformer, every segment's branch that was committed is the prefix evaluated from nothing.

@@ -88,7 +88,7 @@ double threshold_at(const CardsOptions& options, double empty, std::size_t token
   if (options.start >= 1) return options.target;
   const double first = (1 - options.start) * empty + options.start * options.target;
   const double grown = static_cast<double>(tokens) / static_cast<double>(max_tokens);
-  return first + (options.target - first) * std::min(1.0, grown);
+  return std::min(options.target, first + (options.target - first) * std::min(1.0, grown));
 }
 
 Decoded CardsDecoder::decode(const DecodeTask& task, Evaluations& spent) const {

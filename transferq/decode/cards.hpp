@@ -3,7 +3,7 @@
 // unsure how to go on: where the entropy of the next token is `entropy` or more. It is accepted
 // with probability
 //   min(1, exp((r(x, y) - tau(t)) / beta)),   y the response up to its end, of t tokens,
-//   tau(t) = r_0 + (r* - r_0) min(1, t / T),  r_0 = (1 - start) r(x, "") + start r*,
+//   tau(t) = min(r*, r_0 + (r* - r_0) t / T),  r_0 = (1 - start) r(x, "") + start r*,
 // r* the target reward, T the longest response. After `tries` rejections the best one is taken.
 //
 // With an infinite entropy and start = 1 it is rejection sampling of whole responses: where no
