@@ -7,6 +7,7 @@
 #include <charconv>
 #include <thread>
 
+#include "drawing_flags.hpp"
 #include "transfer_flags.hpp"
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
@@ -136,9 +137,7 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   add_choice<bool>(command, "--rollout-choose", d.greedy_rollouts,
                    {{"sample", false}, {"greedy", true}},
                    "Draw the roll-outs, or take the likeliest continuation (default: sample)");
-  command.add_option("--samples", d.samples, "Responses that best-of chooses from")
-      ->option_text("N [16]")
-      ->check(count());
+  add_drawing_flags(command, d);
   command.add_option("--max-tokens", f.max_tokens, "Longest response, in tokens")
       ->option_text("N [128]")
       ->check(count());
@@ -157,6 +156,12 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
   settle_transfer(f);
   // Bad flags are told before any model is loaded.
   const Roles roles = make_decoder(f.decoder, static_cast<std::size_t>(-1))->roles();
+
+  if (f.decoder.name == "genarm" && f.baseline.empty()) {
+    throw Error(ErrorKind::usage,
+                "the decoder genarm follows what an aligned policy prefers to the reference; name "
+                "one with --baseline");
+  }
 
   const Format form = format_of(f);
   Policy reference = models.policy(f.model, "--model", form);
@@ -192,7 +197,7 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
       baseline ? describe_policy(*baseline) : "", reward ? reward->info().fingerprint : "", d.name,
       transfer_settings(d, baseline_reward.get()), options.finished_only,
       static_cast<int>(d.proposal), static_cast<int>(d.choose), d.alpha, d.top_k, d.horizon,
-      d.rollouts, d.greedy_rollouts, d.samples, f.max_tokens, f.seed, f.cache, f.context);
+      d.rollouts, d.greedy_rollouts, drawing_settings(d), f.max_tokens, f.seed, f.cache, f.context);
   Setup setup{std::move(reference), std::move(baseline), std::move(reward),
               std::move(decoder),   f.max_tokens,        f.seed,
               baseline_reward};

@@ -45,9 +45,25 @@ class NumbersTest(TinyTest):
         self.refuses("--rollouts", "0", "--rollouts 0", "1 or more")
         self.refuses("--max-tokens", "0", "--max-tokens 0", "1 or more")
 
+    def test_those_of_decoders_that_draw(self):
+        for flag in ("--chunk", "--beams", "--tries"):
+            self.refuses(flag, "0", f"{flag} 0", "1 or more", decoder="cbs")
+        self.refuses("--samples", "6", "--samples 6", "--beams 4", "evenly", decoder="cbs")
+        for rate in ("1", "-0.5", "nan", "x"):
+            self.refuses("--rejection-rate", rate, "--rejection-rate",
+                         decoder="speculative-rejection")
+        for start in ("-0.5", "2", "nan"):
+            self.refuses("--target-start", start, "--target-start", "between 0")
+        self.refuses("--segment-entropy", "-1", "--segment-entropy", "inf")
+        for target in ("nan", "inf", "x"):
+            self.refuses("--target-reward", target, "--target-reward", decoder="cards")
+        self.assert_fails(self.generate("Hi", "--decoder", "cards", "--reward", "length=5"), 2,
+                          "cards", "--target-reward")
+        self.assert_fails(self.generate("Hi", "--decoder", "genarm"), 2, "genarm", "--baseline")
+
     def test_counts_that_are_no_counts(self):
-        for flag in ("--top-k", "--horizon", "--rollouts", "--samples", "--max-tokens", "--seed",
-                     "--context", "--together", "--threads"):
+        for flag in ("--top-k", "--horizon", "--rollouts", "--samples", "--chunk", "--beams",
+                     "--tries", "--max-tokens", "--seed", "--context", "--together", "--threads"):
             for value in ("x", "1.5", "99999999999999999999999"):
                 self.refuses(flag, value, flag)
         for flag in ("--top-k", "--horizon", "--rollouts", "--samples", "--max-tokens", "--seed",
@@ -184,7 +200,8 @@ class NamesTest(TinyTest):
                                   word)
 
     def test_decoders_that_need_a_reward(self):
-        for decoder in ("tq", "cd", "args", "best-of", "official"):
+        for decoder in ("tq", "cd", "args", "best-of", "official", "soft-best-of", "cbs",
+                        "speculative-rejection"):
             with self.subTest(decoder=decoder):
                 result = self.generate("Hi", "--decoder", decoder)
                 self.assert_fails(result, 2, "reward", "--reward")

@@ -42,8 +42,9 @@ class HelpTest(CommandTest):
 
     def test_generate_names_what_there_is(self):
         text = self.help("generate")
-        for name in ("args|best-of|cd|greedy|official|sample|tq", "baseline|reference", "chat|raw",
-                     "direct|indirect|soft", "head=", "length=", "regex=", "words=", "system=", "lora=",
+        for name in ("args|best-of|cards|cbs|cd|genarm|greedy|official|sample|soft-best-of|",
+                     "baseline|reference", "chat|raw", "direct|indirect|soft", "head=", "length=",
+                     "regex=", "words=", "system=", "lora=",
                      "control=", "TOML"):
             self.assertIn(name, text)
 

@@ -36,6 +36,14 @@ TEST(LogSoftmax, KeepsZeroProbability) {
   EXPECT_DOUBLE_EQ(p[2], 0.75);
 }
 
+TEST(Entropy, KnownValues) {
+  EXPECT_DOUBLE_EQ(entropy(Doubles{3, 3, 3, 3}), std::log(4.0));
+  EXPECT_EQ(entropy(Doubles{-kInf, 5, -kInf}), 0.0);
+  EXPECT_DOUBLE_EQ(entropy(Doubles{std::log(0.75), std::log(0.25)}),
+                   -0.75 * std::log(0.75) - 0.25 * std::log(0.25));
+  EXPECT_EQ(entropy(Doubles{1e4, -1e4}), 0.0);
+}
+
 RC_GTEST_PROP(LogSoftmax, IsADistributionAndIgnoresShifts, ()) {
   const auto integers =
       *rc::gen::nonEmpty(rc::gen::container<std::vector<int>>(rc::gen::inRange(-30000, 30000)));

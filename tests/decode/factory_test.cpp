@@ -17,17 +17,20 @@ void expect_usage(const std::vector<std::string>& words, const DecoderOptions& o
 }
 
 TEST(Factory, MakesEveryDecoderItNames) {
-  EXPECT_EQ(decoder_names(), (std::vector<std::string>{"args", "best-of", "cd", "greedy",
-                                                       "official", "sample", "tq"}));
+  EXPECT_EQ(decoder_names(),
+            (std::vector<std::string>{"args", "best-of", "cards", "cbs", "cd", "genarm", "greedy",
+                                      "official", "sample", "soft-best-of", "speculative-rejection",
+                                      "tq"}));
   for (const std::string& name : decoder_names()) {
-    const auto decoder = make_decoder({.name = name}, 50);
-    EXPECT_EQ(decoder->needs_reward(), name != "greedy" && name != "sample") << name;
+    const auto decoder = make_decoder({.name = name, .cards = {.target = 1}}, 50);
+    const bool plain = name == "greedy" || name == "sample" || name == "genarm";
+    EXPECT_EQ(decoder->needs_reward(), !plain) << name;
     EXPECT_GE(decoder->workload(9).tokens, 9u) << name;
   }
 }
 
 TEST(Factory, AnUnknownNameOffersTheNearest) {
-  expect_usage({"'gredy'", "did you mean 'greedy'?", "best-of, cd"}, {.name = "gredy"});
+  expect_usage({"'gredy'", "did you mean 'greedy'?", "best-of, cards"}, {.name = "gredy"});
   expect_usage({"'zzzzzz'", "there are args"}, {.name = "zzzzzz"});
 }
 
@@ -98,6 +101,39 @@ TEST(Factory, WarnsWhereTheWeightsOfIndirectTransferCancel) {
   soft.transfer = Transfer::soft;
   EXPECT_TRUE(warnings(soft).empty());
   EXPECT_TRUE(warnings({.name = "tq"}).empty());
+}
+
+TEST(Factory, WhatDecodersThatDrawCantDoIsAnError) {
+  expect_usage({"--chunk 0", "1 or more"}, {.name = "cbs", .chunk = 0});
+  expect_usage({"--beams 0", "1 or more"}, {.name = "cbs", .beams = 0});
+  expect_usage({"--samples 6", "--beams 4", "evenly"}, {.name = "cbs", .samples = 6, .beams = 4});
+  EXPECT_NE(make_decoder({.name = "best-of", .samples = 6, .beams = 4}, 50), nullptr);
+  for (const double rate : {-0.1, 1.0, std::nan("")}) {
+    expect_usage({"--rejection-rate", "below 1"},
+                 {.name = "speculative-rejection", .rejection_rate = rate});
+  }
+  expect_usage({"cards", "--target-reward"}, {.name = "cards"});
+  expect_usage({"--target-reward"},
+               {.name = "cards", .cards = {.target = std::numeric_limits<double>::infinity()}});
+  expect_usage({"--tries 0"}, {.name = "cards", .cards = {.target = 1, .tries = 0}});
+  for (const double start : {-0.1, 1.1, std::nan("")}) {
+    expect_usage({"--target-start", "between 0"},
+                 {.name = "cards", .cards = {.target = 1, .start = start}});
+  }
+  for (const double entropy : {-1.0, std::nan("")}) {
+    expect_usage({"--segment-entropy", "0 or more"},
+                 {.name = "cards", .cards = {.target = 1, .entropy = entropy}});
+  }
+}
+
+TEST(Factory, ARewardOfFinishedResponsesAloneIsRefusedByThoseThatCompareUnfinishedOnes) {
+  for (const std::string name : {"args", "official", "cbs", "speculative-rejection"}) {
+    expect_usage({"unfinished", name, "best-of"}, {.name = name, .finished_only = true});
+  }
+  for (const std::string name : {"best-of", "soft-best-of", "cards", "genarm", "cd", "tq"}) {
+    const DecoderOptions options{.name = name, .finished_only = true, .cards = {.target = 1}};
+    EXPECT_NE(make_decoder(options, 50), nullptr) << name;
+  }
 }
 
 class WorkerErrors : public ::testing::Test {

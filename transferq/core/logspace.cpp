@@ -29,6 +29,14 @@ std::vector<double> softmax(std::span<const double> logits) {
   return out;
 }
 
+double entropy(std::span<const double> logits) {
+  double sum = 0;
+  for (const double l : log_softmax(logits)) {
+    if (l > -std::numeric_limits<double>::infinity()) sum -= std::exp(l) * l;
+  }
+  return sum;
+}
+
 namespace {
 
 template <typename T>

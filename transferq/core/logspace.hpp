@@ -17,6 +17,9 @@ std::vector<double> log_softmax(std::span<const double> logits);
 // exp(log_softmax(x)).
 std::vector<double> softmax(std::span<const double> logits);
 
+// -sum_i p_i log p_i of p = softmax(logits), in nats.
+double entropy(std::span<const double> logits);
+
 // The index of the largest element; 0 for an empty span.
 std::size_t argmax(std::span<const double> x);
 std::size_t argmax(std::span<const float> x);

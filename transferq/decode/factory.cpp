@@ -5,12 +5,18 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/text.hpp"
 #include "transferq/decode/best_of.hpp"
+#include "transferq/decode/cards.hpp"
+#include "transferq/decode/chunk_beam.hpp"
+#include "transferq/decode/genarm.hpp"
 #include "transferq/decode/official.hpp"
+#include "transferq/decode/soft_best_of.hpp"
+#include "transferq/decode/speculative_rejection.hpp"
 #include "transferq/rollout/continuation.hpp"
 #include "transferq/value/indirect.hpp"
 #include "transferq/value/soft.hpp"
@@ -45,6 +51,17 @@ std::unique_ptr<Decoder> token_value(const DecoderOptions& o, std::size_t horizo
       valuation(o));
 }
 
+std::unique_ptr<Decoder> cards(const DecoderOptions& o) {
+  CardsOptions options = o.cards;
+  options.beta = o.alpha;
+  options.proposal = o.proposal;
+  if (o.finished_only) {  // whole responses, against the target itself
+    options.entropy = std::numeric_limits<double>::infinity();
+    options.start = 1;
+  }
+  return std::make_unique<CardsDecoder>(options);
+}
+
 const std::map<std::string, Make>& table() {
   static const std::map<std::string, Make> makers{
       {"greedy",
@@ -53,6 +70,23 @@ const std::map<std::string, Make>& table() {
        [](const auto& o) { return std::make_unique<PlainDecoder>(Choose::sample, o.proposal); }},
       {"best-of",
        [](const auto& o) { return std::make_unique<BestOfDecoder>(o.samples, o.proposal); }},
+      {"soft-best-of",
+       [](const auto& o) {
+         return std::make_unique<SoftBestOfDecoder>(o.samples, o.alpha, o.proposal);
+       }},
+      {"speculative-rejection",
+       [](const auto& o) {
+         return std::make_unique<SpeculativeRejectionDecoder>(
+             SpeculativeRejectionOptions{o.samples, o.rejection_rate, o.chunk, o.proposal});
+       }},
+      {"cbs",
+       [](const auto& o) {
+         return std::make_unique<ChunkBeamDecoder>(
+             ChunkBeamOptions{o.beams, o.samples / o.beams, o.chunk, o.proposal});
+       }},
+      {"cards", cards},
+      {"genarm",
+       [](const auto& o) { return std::make_unique<GenArmDecoder>(o.alpha, o.top_k, o.choose); }},
       // ARGS reads no roll-out: committing on the proposal's own stream saves an evaluation.
       {"args", [](const auto& o) { return token_value(o, 0, o.proposal, o.proposal); }},
       {"cd",
@@ -107,6 +141,38 @@ void validate_transfer(const DecoderOptions& o) {
                       o.weights.clip));
 }
 
+// The options of the decoders that draw responses, segments or chunks.
+void validate_drawing(const DecoderOptions& o) {
+  const auto require = [](bool holds, const std::string& message) {
+    if (!holds) throw Error(ErrorKind::usage, message);
+  };
+  require(o.chunk > 0, "--chunk 0 draws nothing; give 1 or more tokens");
+  require(o.beams > 0, "--beams 0 leaves nothing to go on with; give 1 or more");
+  require(
+      o.name != "cbs" || o.samples % o.beams == 0,
+      fmt::format("--samples {} can't be shared evenly by --beams {}; cbs draws samples / beams "
+                  "successors of each beam",
+                  o.samples, o.beams));
+  require(o.rejection_rate >= 0 && o.rejection_rate < 1,
+          fmt::format("--rejection-rate {} must be 0 or more and below 1: the share of responses "
+                      "given up at each decision",
+                      o.rejection_rate));
+  require(o.cards.entropy >= 0,
+          fmt::format("--segment-entropy {} must be 0 or more, in nats; inf makes whole responses "
+                      "of the segments",
+                      o.cards.entropy));
+  require(
+      o.cards.start >= 0 && o.cards.start <= 1,
+      fmt::format("--target-start {} must lie between 0 (the reward of an empty response) and 1 "
+                  "(the target)",
+                  o.cards.start));
+  require(o.cards.tries > 0, "--tries 0 draws no segment; give 1 or more");
+  require(
+      o.name != "cards" || std::isfinite(o.cards.target),
+      "the decoder cards needs --target-reward NUMBER, the reward that is good enough; --decoder "
+      "sample with the same reward shows what answers get");
+}
+
 }  // namespace
 
 std::vector<std::string> decoder_names() {
@@ -136,8 +202,10 @@ std::unique_ptr<Decoder> make_decoder(const DecoderOptions& options, std::size_t
   }
   validate(options, vocabulary);
   validate_transfer(options);
+  validate_drawing(options);
   if (!options.finished_only) return it->second(options);
-  if (options.name == "args" || options.name == "official") {
+  if (options.name == "args" || options.name == "official" || options.name == "cbs" ||
+      options.name == "speculative-rejection") {
     throw Error(
         ErrorKind::usage,
         fmt::format("this reward can't score unfinished responses, as the decoder {} needs; "

@@ -1,10 +1,12 @@
 // Decoders by name. A new one adds a row to the table in the source file, and a file of its own.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "transferq/decode/cards.hpp"
 #include "transferq/decode/decoder.hpp"
 #include "transferq/decode/plain.hpp"
 #include "transferq/decode/token_value.hpp"
@@ -22,7 +24,8 @@ struct DecoderOptions {
   std::size_t horizon = 20;      // tokens of a roll-out behind the candidate
   std::size_t rollouts = 1;      // a candidate
   bool greedy_rollouts = false;  // the likeliest continuation instead of draws
-  std::size_t samples = 16;      // N of best-of
+  // N of best-of, soft-best-of and speculative-rejection; all successors of a step of cbs.
+  std::size_t samples = 16;
   Proposal proposal = Proposal::baseline;
   Choose choose = Choose::sample;
   // The reward can't score unfinished responses (RewardInfo::partial): roll-outs go on to the end
@@ -30,7 +33,12 @@ struct DecoderOptions {
   bool finished_only = false;
   Transfer transfer = Transfer::direct;
   double beta = 1.0;  // of indirect and soft: the KL strength with which the baseline was aligned
-  WeightOptions weights = {};  // of indirect and soft
+  WeightOptions weights = {};   // of indirect and soft
+  std::size_t chunk = 10;       // tokens between two decisions of cbs and speculative-rejection
+  std::size_t beams = 4;        // of cbs, which share its samples evenly
+  double rejection_rate = 0.5;  // of speculative-rejection
+  // Of cards, but its proposal and beta, which are those above (beta is alpha). It needs a target.
+  CardsOptions cards{.target = std::numeric_limits<double>::quiet_NaN()};
 };
 
 std::vector<std::string> decoder_names();
