@@ -11,6 +11,7 @@
 #include "transferq/core/text.hpp"
 #include "transferq/decode/best_of.hpp"
 #include "transferq/decode/official.hpp"
+#include "transferq/decode/step_options.hpp"
 #include "transferq/rollout/continuation.hpp"
 
 namespace tq {
@@ -24,9 +25,10 @@ using Make = std::function<std::unique_ptr<Decoder>(const DecoderOptions&)>;
 std::unique_ptr<Decoder> token_value(const DecoderOptions& o, std::size_t horizon,
                                      Proposal proposal, Proposal rollouts) {
   return std::make_unique<TokenValueDecoder>(
-      TokenValueOptions{o.alpha, o.top_k, proposal, rollouts, o.choose},
+      TokenValueOptions{o.alpha, o.top_k, proposal, rollouts, o.choose, o.commit, o.block, o.min_p,
+                        o.kl_budget, o.greedy_rollouts},
       std::make_unique<Continuation>(
-          ContinuationOptions{horizon, o.rollouts, o.greedy_rollouts, false}));
+          ContinuationOptions{horizon, o.rollouts, o.greedy_rollouts, false, o.block}));
 }
 
 const std::map<std::string, Make>& table() {
@@ -67,6 +69,7 @@ void validate(const DecoderOptions& o, std::size_t vocabulary) {
                                              o.top_k, vocabulary));
   require(o.rollouts > 0, "--rollouts 0 leaves nothing to estimate a value from; give 1 or more");
   require(o.samples > 0, "--samples 0 leaves nothing to choose from; give 1 or more");
+  validate_steps(o);
 }
 
 }  // namespace
