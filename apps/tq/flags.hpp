@@ -27,6 +27,7 @@ struct DecodingFlags : SessionFlags {
   std::string baseline;
   std::string reward;
   std::string transfer = "direct";
+  bool alpha_given = false;
   DecoderOptions decoder;
   std::size_t max_tokens = 128;
   std::uint64_t seed = 0;
