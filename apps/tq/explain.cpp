@@ -44,6 +44,7 @@ std::string explain_step(const Step& step, std::size_t number, bool colour) {
                               e.rollouts, e.min),
                   Style::dim, colour);
   }
+  if (step.alpha) out += styled(fmt::format("  alpha {:.3g}", *step.alpha), Style::dim, colour);
   out += styled(
       fmt::format("\n       {:<20} {:>9} {:>9} {:>9}\n", "candidate", "value", "model", "decoder"),
       Style::dim, colour);
@@ -55,8 +56,9 @@ std::string explain_step(const Step& step, std::size_t number, bool colour) {
   for (const std::size_t i : order) {
     const CandidateView& c = step.candidates[i];
     const std::string line =
-        fmt::format("     {} {:<20} {:>9.3f} {:>8.1f}% {:>8.1f}%\n", i == step.chosen ? '>' : ' ',
-                    quoted(c.text), c.value, 100 * std::exp(c.logprob), 100 * c.probability);
+        fmt::format("     {} {:<20} {:>9} {:>8.1f}% {:>8.1f}%\n", i == step.chosen ? '>' : ' ',
+                    quoted(c.text), std::isnan(c.value) ? "-" : fmt::format("{:.3f}", c.value),
+                    100 * std::exp(c.logprob), 100 * c.probability);
     out += styled(line, i == step.chosen ? Style::green : Style::plain, colour);
   }
   return out;

@@ -1,0 +1,57 @@
+#include "transferq/decode/valuing.hpp"
+
+namespace tq {
+namespace {
+
+std::vector<Draft> drafts_of(const Response& response, std::span<const Token> candidates,
+                             const Expansion& expansion) {
+  std::vector<Draft> drafts;
+  for (const Rollout& rollout : expansion.rollouts) {
+    std::vector<Token> more{candidates[rollout.candidate]};
+    if (!expansion.blocks.empty()) {
+      const std::vector<Token>& block = expansion.blocks[rollout.candidate].tokens;
+      more.insert(more.end(), block.begin(), block.end());
+    }
+    more.insert(more.end(), rollout.tokens.begin(), rollout.tokens.end());
+    drafts.push_back(response.draft(more));
+  }
+  return drafts;
+}
+
+}  // namespace
+
+Valuing::Valuing(const Valuation& valuation, Stream& roller, const DecodeTask& task)
+    : valuation_(valuation),
+      roller_(roller),
+      target_(*task.scorer),
+      baseline_(valuation.reads_baseline_reward() ? task.baseline_scorer : nullptr),
+      reads_states_(target_.reads(roller) || (baseline_ != nullptr && baseline_->reads(roller))) {}
+
+StepValues Valuing::value(const Response& response, std::span<const Token> candidates,
+                          const Expansion& expansion) const {
+  std::vector<Draft> drafts = drafts_of(response, candidates, expansion);
+  StepValues out;
+  out.rewards = score(target_, drafts, expansion);
+  std::vector<double> baseline_rewards;
+  if (baseline_ != nullptr) baseline_rewards = score(*baseline_, drafts, expansion);
+  Valued valued =
+      valuation_.value({expansion.rollouts, out.rewards, baseline_rewards, candidates.size()});
+  out.values = std::move(valued.values);
+  out.effective = valued.effective;
+  return out;
+}
+
+std::vector<double> Valuing::score(Scorer& scorer, std::vector<Draft>& drafts,
+                                   const Expansion& expansion) const {
+  const bool hidden = scorer.reads(roller_);
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
+    // A candidate that ends the response leaves the text, and so its state, as it is.
+    const std::vector<float>& rolled = expansion.rollouts[i].hidden;
+    drafts[i].hidden = !hidden          ? std::vector<float>()
+                       : rolled.empty() ? roller_.state().hidden
+                                        : rolled;
+  }
+  return scorer.score(drafts);
+}
+
+}  // namespace tq

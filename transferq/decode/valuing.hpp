@@ -1,0 +1,46 @@
+// The values of a step's candidates: the texts of their roll-outs are scored by the reward, and by
+// the baseline's own where the valuation reads it, all in one call each; the valuation makes values
+// of the scores. Hidden states that the roll-outs brought go to each scorer that reads them, so it
+// evaluates nothing. Not thread-safe; lives as long as the decoding of one prompt.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "transferq/decode/decoder.hpp"
+#include "transferq/decode/response.hpp"
+#include "transferq/rollout/rollout.hpp"
+#include "transferq/value/valuation.hpp"
+
+namespace tq {
+
+// All empty where nothing was valued.
+struct StepValues {
+  std::vector<double> rewards;  // one a roll-out, by the target reward
+  std::vector<double> values;   // one a candidate
+  std::optional<EffectiveSamples> effective = std::nullopt;
+};
+
+class Valuing {
+ public:
+  // `roller` is the stream whose session the roll-outs grow in.
+  Valuing(const Valuation& valuation, Stream& roller, const DecodeTask& task);
+  // Whether a scorer reads the roller's hidden states, so that roll-outs should bring them.
+  bool reads_states() const { return reads_states_; }
+  // `candidates` are their first tokens.
+  StepValues value(const Response& response, std::span<const Token> candidates,
+                   const Expansion& expansion) const;
+
+ private:
+  std::vector<double> score(Scorer& scorer, std::vector<Draft>& drafts,
+                            const Expansion& expansion) const;
+
+  const Valuation& valuation_;
+  Stream& roller_;
+  Scorer& target_;
+  Scorer* baseline_;  // null: the valuation does not read it, or it is 0 for every response
+  bool reads_states_;
+};
+
+}  // namespace tq
