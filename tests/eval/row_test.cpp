@@ -82,5 +82,17 @@ TEST(Row, StepsCarryTheirCandidates) {
             "\"value\":1.0,\"probability\":0.25}],\"chosen\":6}]");
 }
 
+TEST(Row, StepsSayTheirBlocksAndAlphaAndNullForWhatIsNoNumber) {
+  const double unknown = std::numeric_limits<double>::quiet_NaN();
+  std::vector<Step> steps{{{{5, "ab", -0.5, unknown, 1.0, {5, 6}}}, 0, 5, "a", 5},
+                          {{}, 0, 6, "b", 6}};
+  steps[0].alpha = std::numeric_limits<double>::infinity();
+  const auto row = make_row(make_prompt("p", "Hi"), some(), kInfo, steps);
+  EXPECT_EQ(row["steps"].dump(),
+            "[{\"candidates\":[{\"token\":5,\"block\":[5,6],\"text\":\"ab\",\"logprob\":-0.5,"
+            "\"value\":null,\"probability\":1.0}],\"chosen\":5,\"alpha\":null},"
+            "{\"candidates\":[],\"chosen\":6}]");
+}
+
 }  // namespace
 }  // namespace tq

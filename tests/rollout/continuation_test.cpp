@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <set>
 
 #include "tests/policy/tiny_policy.hpp"
 #include "transferq/core/logspace.hpp"
@@ -248,6 +249,137 @@ TEST(Continuation, AStopRequestInterruptsAndLeavesNoBranchBehind) {
     bed.expand({.horizon = 2}, {1, 2}, 100, false, stop.get_token());
   });
   EXPECT_EQ(bed.session->capacity().free_branches, 99u);
+}
+
+// What is committed of a roll-out: its branch and the output there, wherever it stops.
+TEST(Continuation, RollOutsBranchesAreHandedBackAsFarAsTheyMayBeCommitted) {
+  testing::TinyModels tiny;
+  const auto model = tiny.load({.seed = 4});
+  const Tokens prompt = model->tokenize("The good and", true);
+  for (const bool greedy : {false, true}) {
+    for (const bool hidden : {false, true}) {
+      for (const std::size_t keep : {1u, 3u, 5u, 6u, 9u}) {
+        Bed bed(*model, prompt, testing::session_of(256, 40));
+        const Tokens candidates{100, 101, 102};
+        const ContinuationOptions options{.horizon = 6, .samples = 2, .greedy = greedy};
+        const auto before = bed.session->evaluations();
+        const Expansion e = Continuation(options).expand(
+            {bed.trunk, candidates, 100, hidden, bed.key, {}, keep, true});
+        EXPECT_EQ(e.evaluations, bed.session->evaluations() - before);
+        const Expansion plain = bed.expand(options, candidates, 100, hidden);
+        EXPECT_EQ(e.evaluations, plain.evaluations);
+        ASSERT_EQ(e.kept.size(), e.rollouts.size());
+        for (std::size_t i = 0; i < e.rollouts.size(); ++i) {
+          const Rollout& r = e.rollouts[i];
+          EXPECT_EQ(r.tokens, plain.rollouts[i].tokens);
+          ASSERT_TRUE(e.kept[i].branch);
+          const bool ended = model->is_end(r.tokens.back());
+          const std::size_t evaluated = r.tokens.size() - (ended || !hidden ? 1 : 0);
+          Tokens grown = prompt + Tokens{candidates[r.candidate]};
+          for (std::size_t j = 0; j < std::min(keep, evaluated); ++j) {
+            const auto logprobs = log_softmax(evaluate(*model, grown).logits);
+            EXPECT_NEAR(r.logprobs.at(j), logprobs[static_cast<std::size_t>(r.tokens[j])], 1e-4);
+            grown.push_back(r.tokens[j]);
+          }
+          EXPECT_EQ(r.logprobs.size(), std::min(keep, r.tokens.size()));
+          EXPECT_EQ(bed.session->tokens(e.kept[i].branch.id()), grown);
+          const Output there = evaluate(*model, grown);
+          if (keep <= evaluated) {
+            EXPECT_LT(testing::distance(e.kept[i].output.logits, there.logits), 1e-3);
+          }
+          if (hidden) {
+            EXPECT_EQ(e.kept[i].output.hidden.size(), there.hidden.size());
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Continuation, NoBranchIsHandedBackWhereHalfTheMemoryWouldNotStayFree) {
+  for (const auto& [cells, kept] :
+       std::vector<std::pair<std::size_t, bool>>{{21, false}, {60, true}}) {
+    Bed bed(*testing::endless(12), {1}, testing::session_of(cells, 30));
+    const Tokens candidates{1, 2, 3};
+    const Expansion e =
+        Continuation({.horizon = 5}).expand({bed.trunk, candidates, 100, false, bed.key, {}, 4});
+    ASSERT_EQ(e.kept.size(), 3u);
+    for (const Kept& one : e.kept) EXPECT_EQ(static_cast<bool>(one.branch), kept) << cells;
+  }
+}
+
+Expansion expand_blocks(Bed& bed, ContinuationOptions options, std::size_t block,
+                        const Tokens& first, bool hidden = true) {
+  options.block = block;
+  return bed.expand(options, first, 100, hidden);
+}
+
+TEST(Continuation, BlocksAreDrawnByTheirPlaceAndRolledOutBehind) {
+  const auto model = testing::random_table(4, 9, 2, Token{3});
+  Bed bed(*model, {0}, testing::session_of(4000, 120));
+  const ContinuationOptions options{.horizon = 3, .samples = 2};
+  const Tokens first{2, 2, 3, 1, 2};
+  const Expansion e = expand_blocks(bed, options, 4, first);
+  ASSERT_EQ(e.blocks.size(), first.size());
+  std::size_t at = 0;
+  std::set<Tokens> different;
+  for (std::size_t c = 0; c < first.size(); ++c) {
+    Tokens text = Tokens{0, first[c]} + e.blocks[c].tokens;
+    const bool ended = text.back() == 3;
+    if (first[c] != 3) {
+      EXPECT_EQ(e.blocks[c].ended, ended);
+      EXPECT_TRUE(ended || e.blocks[c].tokens.size() == 3);
+    }
+    if (first[c] == 2) different.insert(e.blocks[c].tokens);
+    if (ended) text.pop_back();
+    for (std::size_t s = 0; s < (ended ? 1u : 2u); ++s, ++at) {
+      const Rollout& r = e.rollouts.at(at);
+      EXPECT_EQ(r.candidate, c);
+      EXPECT_EQ(r.tokens.empty(), ended);
+      Tokens whole = text + r.tokens;
+      if (whole.back() == 3) whole.pop_back();
+      if (first[c] != 3) {
+        EXPECT_EQ(r.hidden, evaluate(*model, whole).hidden);
+      }
+    }
+    if (first[c] != 3) {
+      EXPECT_EQ(bed.session->tokens(e.branches[c].id()), text);
+      EXPECT_EQ(e.outputs[c].logits, evaluate(*model, text).logits);
+    }
+  }
+  EXPECT_EQ(at, e.rollouts.size());
+  EXPECT_GT(different.size(), 1u);
+}
+
+TEST(Continuation, BlocksInGroupsAreTheSame) {
+  const auto model = testing::random_table(4, 9, 2, Token{3});
+  const ContinuationOptions options{.horizon = 3, .samples = 2};
+  const Tokens first{2, 0, 1, 2};
+  Bed wide(*model, {0}, testing::session_of(4000, 120));
+  const Expansion once = expand_blocks(wide, options, 3, first);
+  for (const std::size_t branches : {3u, 5u, 8u, 12u}) {
+    for (const std::size_t cells : {8u, 20u, 60u}) {
+      Bed bed(*model, {0}, testing::session_of(cells, branches));
+      const Expansion e = expand_blocks(bed, options, 3, first);
+      ASSERT_EQ(e.rollouts.size(), once.rollouts.size());
+      EXPECT_EQ(e.evaluations, once.evaluations);
+      for (std::size_t i = 0; i < e.rollouts.size(); ++i) {
+        EXPECT_EQ(e.rollouts[i].tokens, once.rollouts[i].tokens);
+        EXPECT_EQ(e.rollouts[i].hidden, once.rollouts[i].hidden);
+      }
+    }
+  }
+}
+
+TEST(Continuation, CountsOfBlocksAreThoseOfItsHeader) {
+  const Tokens first{3, 1, 3};
+  Bed bed = endless_bed();
+  EXPECT_EQ(expand_blocks(bed, {.horizon = 4, .samples = 2}, 5, first, false).evaluations,
+            3u * 5 + 3 * 2 * 3);
+  EXPECT_EQ(expand_blocks(bed, {.horizon = 4, .samples = 2}, 5, first).evaluations,
+            3u * 5 + 3 * 2 * 4);
+  EXPECT_EQ(expand_blocks(bed, {.horizon = 0}, 5, first, false).evaluations, 3u * 4);
+  EXPECT_EQ(expand_blocks(bed, {.horizon = 0}, 5, first).evaluations, 3u * 5);
 }
 
 }  // namespace

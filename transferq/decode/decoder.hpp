@@ -22,19 +22,23 @@ struct CandidateView {
   Token token;
   std::string text;
   double logprob;      // under the proposal
-  double value;        // estimated reward
+  double value;        // estimated reward; NaN where nothing was rolled out to estimate it
   double probability;  // under the decoder
+  std::vector<Token> block =
+      {};  // all its tokens, where candidates are blocks; `token` is the first
 };
 
 // A token made.
 struct Step {
-  std::vector<CandidateView> candidates;  // empty for decoders that weigh none
-  std::size_t chosen = 0;                 // index into candidates
-  Token token;                            // the token itself
-  std::string text;                       // its bytes, possibly part of a character
-  Token plain_choice;  // what the proposal alone would have taken (its likeliest)
+  // Empty for decoders that weigh none, and for a token that was committed with the one before.
+  std::vector<CandidateView> candidates;
+  std::size_t chosen = 0;  // index into candidates
+  Token token;             // the token itself
+  std::string text;        // its bytes, possibly part of a character
+  Token plain_choice;      // what the proposal alone would have taken (its likeliest)
   // Of the candidates' roll-outs, where they are weighted.
   std::optional<EffectiveSamples> effective = std::nullopt;
+  std::optional<double> alpha = std::nullopt;  // at this step, where a KL budget chose it
 };
 
 // One of the two policies: whose distribution is re-weighted, or whose roll-outs are read.

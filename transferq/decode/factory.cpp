@@ -17,6 +17,7 @@
 #include "transferq/decode/official.hpp"
 #include "transferq/decode/soft_best_of.hpp"
 #include "transferq/decode/speculative_rejection.hpp"
+#include "transferq/decode/step_options.hpp"
 #include "transferq/rollout/continuation.hpp"
 #include "transferq/value/indirect.hpp"
 #include "transferq/value/soft.hpp"
@@ -45,9 +46,10 @@ std::unique_ptr<Decoder> token_value(const DecoderOptions& o, std::size_t horizo
                                      Proposal proposal, Proposal rollouts) {
   return std::make_unique<TokenValueDecoder>(
       TokenValueOptions{o.transfer == Transfer::soft ? o.beta : o.alpha, o.top_k, proposal,
-                        rollouts, o.choose},
+                        rollouts, o.choose, o.commit, o.block, o.min_p, o.kl_budget,
+                        o.greedy_rollouts},
       std::make_unique<Continuation>(
-          ContinuationOptions{horizon, o.rollouts, o.greedy_rollouts, false}),
+          ContinuationOptions{horizon, o.rollouts, o.greedy_rollouts, false, o.block}),
       valuation(o));
 }
 
@@ -118,6 +120,7 @@ void validate(const DecoderOptions& o, std::size_t vocabulary) {
                                              o.top_k, vocabulary));
   require(o.rollouts > 0, "--rollouts 0 leaves nothing to estimate a value from; give 1 or more");
   require(o.samples > 0, "--samples 0 leaves nothing to choose from; give 1 or more");
+  validate_steps(o);
 }
 
 void validate_transfer(const DecoderOptions& o) {

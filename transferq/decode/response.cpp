@@ -37,8 +37,8 @@ Decoded Response::decoded(double kl, KlKind kind) const {
           kl,      kind,           effective_samples(effective_)};
 }
 
-Decoded Response::finish(Stream& stream, double kl) const {
-  Decoded out = decoded(kl, KlKind::exact);
+Decoded Response::finish(Stream& stream, double kl, KlKind kind) const {
+  Decoded out = decoded(kl, kind);
   if (task_.scorer != nullptr) {
     std::array<Draft, 1> drafts{draft({})};
     if (task_.scorer->reads(stream)) drafts[0].hidden = stream.state().hidden;

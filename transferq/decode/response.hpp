@@ -22,7 +22,7 @@ class Response {
   Decoded decoded(double kl, KlKind kind) const;
   // The finished response, scored where there is a scorer. `stream` is one that holds its tokens:
   // its state gives the reward for free where the scorer reads it.
-  Decoded finish(Stream& stream, double kl) const;
+  Decoded finish(Stream& stream, double kl, KlKind kind = KlKind::exact) const;
 
  private:
   const DecodeTask& task_;

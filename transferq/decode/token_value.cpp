@@ -1,19 +1,19 @@
 #include "transferq/decode/token_value.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "transferq/core/logspace.hpp"
+#include "transferq/decode/commit.hpp"
+#include "transferq/decode/kl_budget.hpp"
+#include "transferq/decode/proposing.hpp"
 #include "transferq/decode/response.hpp"
+#include "transferq/decode/tail.hpp"
 #include "transferq/engine/model.hpp"
 
 namespace tq {
 namespace {
-
-std::vector<double> pick(std::span<const double> from, std::span<const Token> tokens) {
-  std::vector<double> out;
-  for (const Token token : tokens) out.push_back(from[static_cast<std::size_t>(token)]);
-  return out;
-}
 
 // The roll-outs' finished texts, and their rewards by one scorer, all in one call.
 std::vector<Draft> drafts_of(const Response& response, std::span<const Token> tokens,
@@ -21,6 +21,10 @@ std::vector<Draft> drafts_of(const Response& response, std::span<const Token> to
   std::vector<Draft> drafts;
   for (const Rollout& rollout : expansion.rollouts) {
     std::vector<Token> more{tokens[rollout.candidate]};
+    if (!expansion.blocks.empty()) {
+      const std::vector<Token>& block = expansion.blocks[rollout.candidate].tokens;
+      more.insert(more.end(), block.begin(), block.end());
+    }
     more.insert(more.end(), rollout.tokens.begin(), rollout.tokens.end());
     drafts.push_back(response.draft(more));
   }
@@ -40,16 +44,70 @@ std::vector<double> score(Stream& roller, Scorer& scorer, std::vector<Draft>& dr
   return scorer.score(drafts);
 }
 
+// Whether the values of a step's candidates could change its choice: not where a gate left one
+// alone, nor where the proposal itself spends a budget's share.
+bool worth_valuing(const Candidates& set, bool gated, const std::optional<double>& share) {
+  if (set.tokens.size() == 1 && (gated || share)) return false;
+  return !share || (*share > 0 && kl_divergence(softmax(set.logprobs), set.reference) <= *share);
+}
+
+Token draw_tail_token(std::span<const double> proposed, const Candidates& set, RandomKey key) {
+  key.sample = 1;  // the choice of the tail was drawn with 0
+  const std::vector<std::size_t> valued(set.tokens.begin(), set.tokens.end());
+  return static_cast<Token>(draw_tail(proposed, valued, uniform(key)));
+}
+
+// A step's candidates as they are shown. Under a budget the chosen token may be none of them: then
+// it is shown last.
+void show(Step& step, const Model& model, const Candidates& set, const Expansion& expansion,
+          std::span<const double> proposed, std::span<const double> values, const StepLaw& law) {
+  const double unknown = std::numeric_limits<double>::quiet_NaN();
+  for (std::size_t i = 0; i < set.tokens.size(); ++i) {
+    const Token token = set.tokens[i];
+    step.candidates.push_back({token, model.piece(token, true),
+                               proposed[static_cast<std::size_t>(token)],
+                               values.empty() ? unknown : values[i], law.probabilities[i]});
+    if (expansion.blocks.empty()) continue;
+    CandidateView& view = step.candidates.back();
+    view.block = {token};
+    view.logprob += expansion.blocks[i].logprob;
+    for (const Token more : expansion.blocks[i].tokens) {
+      view.block.push_back(more);
+      view.text += model.piece(more, true);
+    }
+  }
+  if (step.chosen < set.tokens.size()) return;
+  const double logprob = proposed[static_cast<std::size_t>(step.token)];
+  step.candidates.push_back({step.token, model.piece(step.token, true), logprob, unknown,
+                             law.probabilities.back() * std::exp(logprob - set.logprobs.back())});
+}
+
 }  // namespace
+
+// What the sum over the steps is: see step_kl and committed_kl.
+KlKind TokenValueDecoder::kl_kind(bool rolled_by_reference) const {
+  if (options_.block == 1 && options_.commit == 1) return KlKind::exact;
+  const bool certain = options_.greedy_rollouts && options_.commit > 1;
+  if (certain && options_.block == 1 && options_.choose == Choose::greedy) return KlKind::exact;
+  return rolled_by_reference && !certain ? KlKind::bound : KlKind::estimate;
+}
 
 Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) const {
   Stream& proposal = proposal_stream(task, options_.proposal);
   Stream& roller = proposal_stream(task, options_.rollouts);
+  Stream& other = &roller == &task.reference ? task.baseline : task.reference;
   const Model& model = roller.policy().model();
   Scorer* const baseline_scorer =
       valuation_->reads_baseline_reward() ? task.baseline_scorer : nullptr;
   const bool hidden =
       task.scorer->reads(roller) || (baseline_scorer != nullptr && baseline_scorer->reads(roller));
+  const bool by_reference = &roller == &task.reference;
+  const bool blocks = options_.block > 1;
+  const bool ratios = !by_reference && step_tokens() > 1;  // of what is committed, to the reference
+  const ProposingOptions proposing{options_.top_k, options_.block, options_.min_p,
+                                   options_.kl_budget.has_value()};
+  std::optional<KlBudget> budget;
+  if (options_.kl_budget) budget.emplace(*options_.kl_budget);
   Response response(task);
   double kl = 0;
   while (response.open()) {
@@ -59,49 +117,63 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
 
     // Candidates, by the proposal.
     const std::vector<double> proposed = log_softmax(proposal.state().logits);
-    const std::vector<std::size_t> best = candidates(proposed, options_.top_k);
-    const std::vector<Token> tokens(best.begin(), best.end());
+    const Candidates set = propose(
+        proposing, proposed,
+        &proposal == &task.reference ? proposed : log_softmax(task.reference.state().logits), key);
+    std::optional<double> share;
+    if (budget) share = budget->share(step_tokens(), response.room());
 
-    // Values, by roll-outs of the baseline.
-    Expansion expansion =
-        expander_->expand({roller.branch(), tokens, response.room(), hidden, key, task.stop});
-    spent.policy += expansion.evaluations;
-    std::vector<Draft> drafts = drafts_of(response, tokens, expansion);
-    const std::vector<double> rewards = score(roller, *task.scorer, drafts, expansion);
-    std::vector<double> baseline_rewards;
-    if (baseline_scorer != nullptr) {
-      baseline_rewards = score(roller, *baseline_scorer, drafts, expansion);
+    // Values, by roll-outs of the baseline; none where they could not change the choice.
+    Expansion expansion;
+    std::vector<double> rewards;
+    Valued valued;
+    if (worth_valuing(set, options_.min_p > 0, share)) {
+      expansion = expander_->expand({roller.branch(), set.tokens, response.room(), hidden, key,
+                                     task.stop, options_.commit - 1,
+                                     blocks || options_.greedy_rollouts == by_reference});
+      spent.policy += expansion.evaluations;
+      std::vector<Draft> drafts = drafts_of(response, set.tokens, expansion);
+      rewards = score(roller, *task.scorer, drafts, expansion);
+      std::vector<double> baseline_rewards;
+      if (baseline_scorer != nullptr) {
+        baseline_rewards = score(roller, *baseline_scorer, drafts, expansion);
+      }
+      valued =
+          valuation_->value({expansion.rollouts, rewards, baseline_rewards, set.tokens.size()});
     }
-    const Valued valued =
-        valuation_->value({expansion.rollouts, rewards, baseline_rewards, tokens.size()});
     const std::vector<double>& values = valued.values;
 
     // The tilted distribution, and the choice from it.
-    const std::vector<double> logprobs = pick(proposed, tokens);
-    const std::vector<double> probabilities = reweight(logprobs, values, options_.alpha);
-    const std::size_t chosen = choose(probabilities, options_.choose, uniform(key));
-    const std::vector<double> reference = pick(log_softmax(task.reference.state().logits), tokens);
-    kl += options_.choose == Choose::greedy ? -reference[chosen]
-                                            : kl_divergence(probabilities, reference);
+    const StepLaw law = tilt(set, values, options_.alpha, share);
+    const std::size_t chosen = choose(law.probabilities, options_.choose, uniform(key));
+    const Token token =
+        chosen < set.tokens.size() ? set.tokens[chosen] : draw_tail_token(proposed, set, key);
 
     // Commit: the chosen branch becomes the trunk, the others are dropped.
-    const Token token = tokens[chosen];
-    if (expansion.branches[chosen]) {
-      roller.adopt(std::move(expansion.branches[chosen]), std::move(expansion.outputs[chosen]));
-    } else if (!model.is_end(token)) {
-      roller.append(token);
+    const Winner winner = winner_of(expansion, rewards, chosen, token, options_.commit);
+    const std::vector<double> reference =
+        &other != &roller ? follow(other, winner.tokens, ratios) : std::vector<double>();
+    std::optional<double> block_logprob;
+    if (blocks) {
+      block_logprob = proposed[static_cast<std::size_t>(token)] +
+                      (expansion.blocks.empty() ? 0 : expansion.blocks[chosen].logprob);
     }
-    Stream& other = &roller == &task.reference ? task.baseline : task.reference;
-    if (&other != &roller && !model.is_end(token)) other.append(token);
+    const double step_cost = step_kl(set, law, chosen, options_.choose, blocks) +
+                             committed_kl(winner, expansion.rollouts, block_logprob, reference,
+                                          options_.greedy_rollouts);
+    kl += step_cost;
+    if (budget) budget->spend(step_cost);
+    commit_to(roller, expansion, chosen, winner);
 
     Step step{{}, chosen, token, "", static_cast<Token>(argmax(proposed)), valued.effective};
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      step.candidates.push_back(
-          {tokens[i], model.piece(tokens[i], true), logprobs[i], values[i], probabilities[i]});
-    }
+    show(step, model, set, expansion, proposed, values, law);
+    if (budget) step.alpha = law.alpha;
     response.add(std::move(step));
+    for (std::size_t i = 1; i < winner.tokens.size(); ++i) {
+      response.add({{}, 0, winner.tokens[i], "", winner.tokens[i]});
+    }
   }
-  return response.finish(roller, kl);
+  return response.finish(roller, kl, kl_kind(by_reference));
 }
 
 Workload TokenValueDecoder::workload(std::size_t max_tokens) const {

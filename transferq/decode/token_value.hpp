@@ -4,9 +4,13 @@
 //   cd    roll-outs and proposal by the reference (Mudgal et al., Controlled Decoding, ICML 2024)
 //   args  no roll-out: the reward of the prefix itself (Khanov et al., ARGS, ICLR 2024)
 // The valuation says what roll-outs are worth: direct, indirect or soft transfer.
+// Candidates may be blocks (proposing.hpp), a step may commit more than its candidate (commit.hpp),
+// and a KL budget may choose alpha (kl_budget.hpp). With blocks and commits of one token and no
+// budget, KL to the reference is summed exactly over each step's candidates.
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "transferq/decode/choice.hpp"
 #include "transferq/decode/decoder.hpp"
@@ -22,6 +26,12 @@ struct TokenValueOptions {
   Proposal proposal = Proposal::baseline;
   Proposal rollouts = Proposal::baseline;  // whose roll-outs the expander grows
   Choose choose = Choose::sample;
+  std::size_t commit = 1;  // tokens of a step: the candidate, then its roll-out's
+  std::size_t block = 1;   // tokens of a candidate; the expander grows blocks of as many
+  double min_p = 0;        // the gate before candidates are valued; 0: none
+  // Nats a response, in the place of alpha; needs Choose::sample.
+  std::optional<double> kl_budget = std::nullopt;
+  bool greedy_rollouts = false;  // whether the expander's roll-outs follow from their candidates
 };
 
 class TokenValueDecoder final : public Decoder {
@@ -39,6 +49,9 @@ class TokenValueDecoder final : public Decoder {
   bool needs_reward() const override { return true; }
 
  private:
+  std::size_t step_tokens() const { return options_.block + options_.commit - 1; }
+  KlKind kl_kind(bool rolled_by_reference) const;
+
   TokenValueOptions options_;
   std::unique_ptr<Expander> expander_;
   std::unique_ptr<Valuation> valuation_;

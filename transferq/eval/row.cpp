@@ -1,9 +1,16 @@
 #include "transferq/eval/row.hpp"
 
+#include <cmath>
+
 #include "transferq/core/text.hpp"
 
 namespace tq {
 namespace {
+
+// JSON has no infinity, and no value that is not known: null.
+nlohmann::ordered_json number(double x) {
+  return std::isfinite(x) ? nlohmann::ordered_json(x) : nlohmann::ordered_json();
+}
 
 nlohmann::ordered_json effective_json(const EffectiveSamples& effective) {
   return {{"mean", effective.mean}, {"min", effective.min}};
@@ -14,14 +21,19 @@ nlohmann::ordered_json steps_json(const std::vector<Step>& steps) {
   for (const Step& step : steps) {
     auto list = nlohmann::ordered_json::array();
     for (const CandidateView& c : step.candidates) {
-      list.push_back({{"token", c.token},
-                      {"text", replace_invalid_utf8(c.text)},
-                      {"logprob", c.logprob},
-                      {"value", c.value},
-                      {"probability", c.probability}});
+      nlohmann::ordered_json& one = list.emplace_back();
+      one["token"] = c.token;
+      if (!c.block.empty()) one["block"] = c.block;
+      one["text"] = replace_invalid_utf8(c.text);
+      one["logprob"] = c.logprob;
+      one["value"] = number(c.value);
+      one["probability"] = c.probability;
     }
-    out.push_back({{"candidates", std::move(list)}, {"chosen", step.token}});
-    if (step.effective) out.back()["effective_samples"] = effective_json(*step.effective);
+    nlohmann::ordered_json& one = out.emplace_back();
+    one["candidates"] = std::move(list);
+    one["chosen"] = step.token;
+    if (step.effective) one["effective_samples"] = effective_json(*step.effective);
+    if (step.alpha) one["alpha"] = number(*step.alpha);
   }
   return out;
 }

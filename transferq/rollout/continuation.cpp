@@ -5,6 +5,7 @@
 #include "transferq/core/error.hpp"
 #include "transferq/core/logspace.hpp"
 #include "transferq/engine/model.hpp"
+#include "transferq/rollout/blocks.hpp"
 
 namespace tq {
 namespace {
@@ -24,6 +25,7 @@ struct Continuation::Growing {
   Branch branch;
   const Output* last = nullptr;  // after the last evaluated token
   Output own;
+  Output kept;  // after the last token that may be committed, once more than that are evaluated
   bool done = false;
 };
 
@@ -31,12 +33,29 @@ Continuation::Continuation(ContinuationOptions options) : options_(options) {
   if (options_.greedy) options_.samples = 1;
 }
 
+// Tokens of a roll-out behind its candidate.
+std::size_t Continuation::grown(const ExpandRequest& request) const {
+  return std::min(options_.horizon, request.room - block_length(options_.block, request.room));
+}
+
+// Whether anybody needs to know what follows a candidate.
+bool Continuation::looks_behind(const ExpandRequest& request) const {
+  return request.hidden || grown(request) > 0;
+}
+
 // Whether a candidate gets a branch: one that ends the response does not, nor one that nobody looks
 // at, which commit will evaluate.
 bool Continuation::evaluates(const ExpandRequest& request, std::size_t candidate) const {
   const Model& model = request.trunk.session().model();
   if (!options_.past_end && model.is_end(request.candidates[candidate])) return false;
-  return request.hidden || (request.room > 1 && options_.horizon > 0);
+  return looks_behind(request) || block_length(options_.block, request.room) > 1;
+}
+
+// Whether the branches of this many roll-outs may be kept until one of them is committed.
+bool Continuation::keeps(const ExpandRequest& request, std::size_t rollouts) const {
+  const std::size_t cells = rollouts * std::min(request.keep, grown(request));
+  const Capacity capacity = request.trunk.session().capacity();
+  return cells > 0 && rollouts <= capacity.free_branches / 2 && cells <= capacity.free_cells / 2;
 }
 
 // How many candidates from this one on are done together: all, if they fit beside each other and a
@@ -44,14 +63,15 @@ bool Continuation::evaluates(const ExpandRequest& request, std::size_t candidate
 std::size_t Continuation::group_size(const ExpandRequest& request, std::size_t from) const {
   const Capacity capacity = request.trunk.session().capacity();
   const std::size_t rest = request.candidates.size() - from;
-  const std::size_t grown = std::min(options_.horizon, std::max<std::size_t>(request.room, 1) - 1);
+  const std::size_t depth = grown(request);
+  const std::size_t length = block_length(options_.block, request.room);
   std::size_t fed = 0;
   for (std::size_t i = from; i < request.candidates.size(); ++i) fed += evaluates(request, i);
   const std::size_t free =
       capacity.free_branches - std::min(spare(capacity), capacity.free_branches);
-  if (fed + (grown > 0) <= free && fed + grown <= capacity.free_cells) return rest;
-  const std::size_t branches = grown > 0 ? 1 + options_.samples : 1;
-  const std::size_t cells = 1 + options_.samples * grown;
+  if (fed + (depth > 0) <= free && fed * length + depth <= capacity.free_cells) return rest;
+  const std::size_t branches = depth > 0 ? 1 + options_.samples : 1;
+  const std::size_t cells = length + options_.samples * depth;
   return std::clamp<std::size_t>(std::min(free / branches, capacity.free_cells / cells), 1, rest);
 }
 
@@ -80,23 +100,36 @@ Token Continuation::next(const ExpandRequest& request, const Growing& g,
     return output.argmax != kNoToken ? output.argmax : static_cast<Token>(argmax(output.logits));
   }
   RandomKey key = request.key;
-  key.candidate = static_cast<std::uint32_t>(request.candidates[g.rollout.candidate]);
+  const std::size_t c = g.rollout.candidate;  // two blocks may begin with the same token
+  key.candidate = static_cast<std::uint32_t>(
+      options_.block > 1 ? c : static_cast<std::size_t>(request.candidates[c]));
   key.sample = g.sample;
   key.position = static_cast<std::uint32_t>(g.rollout.tokens.size() + 1);
   return static_cast<Token>(sample(output.logits, uniform(key)));
 }
 
+// What is needed behind a roll-out's token at a position, the first being 1, of `depth` in all.
+Want Continuation::wanted(const ExpandRequest& request, std::size_t position,
+                          std::size_t depth) const {
+  Want want = request.hidden ? Want::hidden : Want::nothing;
+  if (position < depth) {
+    const bool logprobs = request.logprobs && position < request.keep;
+    want = want | (options_.greedy && !logprobs ? Want::argmax : Want::logits);
+  }
+  return position == std::min(request.keep, depth) ? want | Want::logits : want;
+}
+
 // Grows a wave of roll-outs together, a token a time, until all are done.
-void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave,
+void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, bool keep,
                         Expansion& expansion) const {
   Session& session = request.trunk.session();
-  const std::size_t depth = std::min(options_.horizon, request.room - 1);
-  const Want more = options_.greedy ? Want::argmax : Want::logits;
+  const std::size_t depth = grown(request);
   for (Growing& g : wave) {
     const std::size_t c = g.rollout.candidate;
     g.last = &expansion.outputs[c];
     g.rollout.hidden = g.last->hidden;
-    g.done = !expansion.branches[c] || depth == 0;
+    const bool ended = !expansion.blocks.empty() && expansion.blocks[c].ended;
+    g.done = !expansion.branches[c] || ended || depth == 0;
     if (!g.done) g.branch = expansion.branches[c].fork();
   }
   for (std::size_t j = 1; j <= depth; ++j) {
@@ -106,27 +139,45 @@ void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave,
     for (Growing& g : wave) {
       if (g.done) continue;
       const Token token = next(request, g, *g.last);
+      if (request.logprobs && g.rollout.tokens.size() < request.keep) {
+        g.rollout.logprobs.push_back(log_softmax(g.last->logits)[static_cast<std::size_t>(token)]);
+      }
       g.rollout.tokens.push_back(token);
       const bool ended = session.model().is_end(token);
       g.done = ended || j == depth;
       if (ended || (g.done && !request.hidden)) continue;  // its state is not needed
-      const Want want = g.done ? Want::hidden : request.hidden ? more | Want::hidden : more;
-      feeds.push_back({g.branch.id(), std::span(&g.rollout.tokens.back(), 1), want});
+      feeds.push_back(
+          {g.branch.id(), std::span(&g.rollout.tokens.back(), 1), wanted(request, j, depth)});
       fed.push_back(&g);
     }
     if (feeds.empty()) continue;
     std::vector<Output> outputs = session.forward(feeds);
     expansion.evaluations += feeds.size();
     for (std::size_t i = 0; i < fed.size(); ++i) {
+      if (keep && j == request.keep + 1) fed[i]->kept = std::move(fed[i]->own);
       fed[i]->own = std::move(outputs[i]);
       fed[i]->last = &fed[i]->own;
       if (request.hidden) fed[i]->rollout.hidden = fed[i]->own.hidden;
     }
   }
   for (Growing& g : wave) {
+    if (request.keep > 0)
+      expansion.kept.push_back(keep ? hand_back(request, g, expansion) : Kept());
     g.branch = Branch();
     expansion.rollouts.push_back(std::move(g.rollout));
   }
+}
+
+// A grown roll-out's branch without what is not to be committed, if anything of it was evaluated.
+Kept Continuation::hand_back(const ExpandRequest& request, Growing& g,
+                             const Expansion& expansion) const {
+  if (!g.branch) return {};
+  const std::size_t base = expansion.branches[g.rollout.candidate].length();
+  const std::size_t evaluated = g.branch.length() - base;
+  if (evaluated == 0) return {};
+  const bool more = evaluated > request.keep;
+  if (more) g.branch.truncate(base + request.keep);
+  return {std::move(g.branch), std::move(more ? g.kept : g.own)};
 }
 
 // Rolls out a group's candidates, as many roll-outs at a time as fit.
@@ -134,24 +185,24 @@ void Continuation::roll_out(const ExpandRequest& request, std::size_t from, std:
                             Expansion& expansion) const {
   std::vector<Growing> all;
   for (std::size_t c = from; c < to; ++c) {
-    // Without a branch there is one way to go on: not at all.
-    const std::size_t samples = expansion.branches[c] ? options_.samples : 1;
+    // Without a branch, or behind the end, there is one way to go on: not at all.
+    const bool ended = !expansion.blocks.empty() && expansion.blocks[c].ended;
+    const std::size_t samples = expansion.branches[c] && !ended ? options_.samples : 1;
     for (std::size_t s = 0; s < samples; ++s) {
-      all.push_back({{c, {}, 1.0 / static_cast<double>(samples), {}},
-                     static_cast<std::uint32_t>(s),
-                     {},
-                     nullptr,
-                     {},
-                     false});
+      Growing& g = all.emplace_back();
+      g.rollout.candidate = c;
+      g.rollout.weight = 1.0 / static_cast<double>(samples);
+      g.sample = static_cast<std::uint32_t>(s);
     }
   }
   const Capacity capacity = request.trunk.session().capacity();
-  const std::size_t longest = std::max<std::size_t>(std::min(depth(), request.room), 1);
+  const std::size_t longest = grown(request) + 1;
   const std::size_t wave =
       std::clamp<std::size_t>(std::min(capacity.free_branches, capacity.free_cells / longest), 1,
                               std::max<std::size_t>(all.size(), 1));
+  const bool keep = all.size() <= wave && keeps(request, all.size());
   for (std::size_t at = 0; at < all.size(); at += wave) {
-    grow(request, std::span(all).subspan(at, std::min(wave, all.size() - at)), expansion);
+    grow(request, std::span(all).subspan(at, std::min(wave, all.size() - at)), keep, expansion);
   }
 }
 
@@ -159,15 +210,20 @@ Expansion Continuation::expand(const ExpandRequest& request) const {
   Expansion expansion;
   expansion.branches.resize(request.candidates.size());
   expansion.outputs.resize(request.candidates.size());
+  if (options_.block > 1) expansion.blocks.resize(request.candidates.size());
   std::size_t last = 0;  // where the group before began
   for (std::size_t from = 0; from < request.candidates.size();) {
     for (; last < from; ++last) {  // it makes room for this one
       expansion.branches[last] = Branch();
       expansion.outputs[last] = Output();
     }
+    for (Kept& kept : expansion.kept) kept = Kept();
     check_stop(request.stop);
     const std::size_t to = from + group_size(request, from);
     feed_candidates(request, from, to, expansion);
+    if (options_.block > 1) {
+      grow_blocks(request, options_.block, looks_behind(request), from, to, expansion);
+    }
     roll_out(request, from, to, expansion);
     from = to;
   }

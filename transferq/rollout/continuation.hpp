@@ -3,11 +3,14 @@
 //
 // Token evaluations for k candidates whose roll-outs reach a horizon h: the candidate and all but
 // the last token of each roll-out, k + k N (h - 1); all of them, k + k N h, when the hidden state
-// after each roll-out is wanted.
+// after each roll-out is wanted. With candidates that are blocks of B tokens (rollout/blocks.hpp),
+// B instead of the one for each candidate, less the last where nobody looks behind it.
 //
 // What does not fit the session at once is done in waves: roll-outs take turns, and where not even
 // all candidates fit side by side, they come in groups. Then only the last group's branches are
-// handed back; committing another candidate evaluates its token once more. Thread-safe.
+// handed back; committing another candidate evaluates its token once more. Branches of roll-outs
+// are handed back (ExpandRequest::keep) where half of the free memory stays free beside them: the
+// reward may need some. Thread-safe.
 #pragma once
 
 #include "transferq/rollout/rollout.hpp"
@@ -19,6 +22,7 @@ struct ContinuationOptions {
   std::size_t samples = 1;   // roll-outs a candidate
   bool greedy = false;       // the likeliest token each time, then `samples` is 1
   bool past_end = false;     // roll out a candidate that ends the text, too
+  std::size_t block = 1;     // tokens of a candidate, of which the first ones are given
 };
 
 class Continuation final : public Expander {
@@ -26,17 +30,23 @@ class Continuation final : public Expander {
   explicit Continuation(ContinuationOptions options);
   Expansion expand(const ExpandRequest& request) const override;
   std::size_t width() const override { return 1 + options_.samples; }
-  std::size_t depth() const override { return 1 + options_.horizon; }
+  std::size_t depth() const override { return options_.block + options_.horizon; }
 
  private:
   struct Growing;
+  std::size_t grown(const ExpandRequest& request) const;
+  bool looks_behind(const ExpandRequest& request) const;
   bool evaluates(const ExpandRequest& request, std::size_t candidate) const;
+  bool keeps(const ExpandRequest& request, std::size_t rollouts) const;
   std::size_t group_size(const ExpandRequest& request, std::size_t from) const;
   void feed_candidates(const ExpandRequest& request, std::size_t from, std::size_t to,
                        Expansion& expansion) const;
   void roll_out(const ExpandRequest& request, std::size_t from, std::size_t to,
                 Expansion& expansion) const;
-  void grow(const ExpandRequest& request, std::span<Growing> wave, Expansion& expansion) const;
+  void grow(const ExpandRequest& request, std::span<Growing> wave, bool keep,
+            Expansion& expansion) const;
+  Kept hand_back(const ExpandRequest& request, Growing& growing, const Expansion& expansion) const;
+  Want wanted(const ExpandRequest& request, std::size_t position, std::size_t depth) const;
   Token next(const ExpandRequest& request, const Growing& g, const Output& output) const;
 
   ContinuationOptions options_;

@@ -20,6 +20,8 @@ struct ExpandRequest {
   bool hidden = false;                // whether to return the state after each roll-out
   RandomKey key;                      // seed, prompt and step
   std::stop_token stop;
+  std::size_t keep = 0;   // tokens of a roll-out that may be committed with its candidate
+  bool logprobs = false;  // whether to return log-probabilities of what is drawn
 };
 
 struct Rollout {
@@ -28,14 +30,32 @@ struct Rollout {
   double weight = 1;          // its share in the candidate's value
   std::vector<float> hidden;  // after the last token that is text; empty if not asked for or if
                               // the candidate itself ends the response
+  std::vector<double> logprobs = {};  // of `tokens` that may be committed; empty if not asked for
+};
+
+// The rest of a candidate that is a block: what was drawn behind its first token.
+struct Block {
+  std::vector<Token> tokens;  // with the token that ended the response
+  double logprob = 0;         // of these under the policy that drew them; 0 if not asked for
+  bool ended = false;
+};
+
+// A roll-out's branch, with no more than the tokens that may be committed, and its output there.
+struct Kept {
+  Branch branch;
+  Output output;
 };
 
 struct Expansion {
   // One a candidate: the trunk grown by it, and its output there. A candidate that ends the
-  // response, was never evaluated, or had to make room for others, has neither.
+  // response, was never evaluated, or had to make room for others, has neither. Of a block, all
+  // that was evaluated: the last token may not be.
   std::vector<Branch> branches;
   std::vector<Output> outputs;
   std::vector<Rollout> rollouts;  // those of a candidate together, candidates in order
+  std::vector<Block> blocks;      // one a candidate, where candidates are blocks; else empty
+  std::vector<Kept> kept;         // one a roll-out where some may be committed, else empty; without
+                                  // a branch where memory did not allow it
   std::uint64_t evaluations = 0;
 };
 

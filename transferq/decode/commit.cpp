@@ -1,0 +1,78 @@
+#include "transferq/decode/commit.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "transferq/core/logspace.hpp"
+#include "transferq/engine/model.hpp"
+
+namespace tq {
+
+Winner winner_of(const Expansion& expansion, std::span<const double> rewards, std::size_t chosen,
+                 Token candidate, std::size_t commit) {
+  Winner out;
+  out.tokens = {candidate};
+  if (!expansion.blocks.empty()) {
+    const std::vector<Token>& rest = expansion.blocks[chosen].tokens;
+    out.tokens.insert(out.tokens.end(), rest.begin(), rest.end());
+    out.block = out.tokens.size();
+  }
+  if (commit <= 1) return out;
+  for (std::size_t i = 0; i < expansion.rollouts.size(); ++i) {
+    if (expansion.rollouts[i].candidate != chosen) continue;
+    if (out.of_rollouts++ == 0 || rewards[i] > rewards[out.rollout]) out.rollout = i;
+  }
+  if (out.of_rollouts == 0) return out;
+  const std::vector<Token>& more = expansion.rollouts[out.rollout].tokens;
+  const std::size_t kept = std::min(commit - 1, more.size());
+  out.tokens.insert(out.tokens.end(), more.begin(),
+                    more.begin() + static_cast<std::ptrdiff_t>(kept));
+  return out;
+}
+
+void commit_to(Stream& roller, Expansion& expansion, std::size_t chosen, const Winner& winner) {
+  const auto adopt = [&](Branch& branch, Output& output) {
+    const std::size_t before = roller.branch().length();
+    roller.adopt(std::move(branch), std::move(output));
+    return roller.branch().length() - before;
+  };
+  std::size_t held = 0;  // tokens that need no evaluation any more
+  if (winner.of_rollouts > 0 && !expansion.kept.empty() && expansion.kept[winner.rollout].branch) {
+    held = adopt(expansion.kept[winner.rollout].branch, expansion.kept[winner.rollout].output);
+  } else if (chosen < expansion.branches.size() && expansion.branches[chosen]) {
+    held = adopt(expansion.branches[chosen], expansion.outputs[chosen]);
+  }
+  follow(roller, std::span(winner.tokens).subspan(held), false);
+}
+
+double committed_kl(const Winner& winner, std::span<const Rollout> rollouts,
+                    std::optional<double> block_logprob, std::span<const double> reference,
+                    bool greedy) {
+  double kl = 0;
+  if (block_logprob && !reference.empty()) {
+    kl += *block_logprob;
+    for (std::size_t i = 0; i < winner.block; ++i) kl -= reference[i];
+  }
+  if (winner.tokens.size() == winner.block) return kl;
+  const Rollout& rollout = rollouts[winner.rollout];
+  if (!greedy) kl += std::log(static_cast<double>(winner.of_rollouts));
+  for (std::size_t i = winner.block; i < winner.tokens.size(); ++i) {
+    if (!greedy && reference.empty()) continue;
+    if (!greedy) kl += rollout.logprobs[i - winner.block];
+    kl -= reference.empty() ? rollout.logprobs[i - winner.block] : reference[i];
+  }
+  return kl;
+}
+
+std::vector<double> follow(Stream& stream, std::span<const Token> tokens, bool read) {
+  std::vector<double> logprobs;
+  for (const Token token : tokens) {
+    if (read) {
+      logprobs.push_back(log_softmax(stream.state().logits)[static_cast<std::size_t>(token)]);
+    }
+    if (!stream.policy().model().is_end(token)) stream.append(token);
+  }
+  return logprobs;
+}
+
+}  // namespace tq

@@ -1,0 +1,76 @@
+#include "transferq/decode/step_options.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "transferq/core/error.hpp"
+
+namespace tq {
+namespace {
+
+void require(bool holds, const std::string& message) {
+  if (!holds) throw Error(ErrorKind::usage, message);
+}
+
+bool weighs_candidates(const std::string& name) {
+  return name == "tq" || name == "cd" || name == "args";
+}
+
+// The flags that are given as the user would write them, first to last.
+void require_weighing(const DecoderOptions& o) {
+  const auto refuse = [&](bool given, const std::string& flag) {
+    require(!given || weighs_candidates(o.name),
+            fmt::format("{} belongs to decoders that weigh candidates by their values: tq, cd and "
+                        "args; {} does not",
+                        flag, o.name));
+  };
+  refuse(o.commit != 1, fmt::format("--commit {}", o.commit));
+  refuse(o.block != 1, fmt::format("--block {}", o.block));
+  refuse(o.min_p != 0, fmt::format("--min-p {}", o.min_p));
+  refuse(o.kl_budget.has_value(), "--kl-budget");
+}
+
+}  // namespace
+
+void validate_steps(const DecoderOptions& o) {
+  require(o.commit > 0, "--commit 0 keeps nothing of a step; give 1 or more");
+  require(o.block > 0, "--block 0 leaves no candidate; give 1 or more");
+  require(
+      o.min_p >= 0 && o.min_p <= 1,
+      fmt::format("--min-p {} must be from 0 (no gate) to 1 (the likeliest token alone)", o.min_p));
+  require(
+      !o.kl_budget || (*o.kl_budget >= 0 && std::isfinite(*o.kl_budget)),
+      fmt::format("--kl-budget {} must be a number of nats, 0 or more", o.kl_budget.value_or(0)));
+  require_weighing(o);
+  require(
+      o.commit == 1 || (o.name != "args" && o.horizon > 0),
+      fmt::format("--commit {} keeps tokens of a roll-out, and {} has none; use tq or cd with a "
+                  "--horizon above 0",
+                  o.commit, o.name == "args" ? "args" : "--horizon 0"));
+  require(o.block == 1 || o.min_p == 0,
+          fmt::format("--min-p {} is a gate for single tokens, which --block {} does not weigh; "
+                      "leave one out",
+                      o.min_p, o.block));
+  require(
+      o.block == 1 || o.name != "tq" || o.proposal == Proposal::baseline,
+      fmt::format("--block {} draws blocks where they are rolled out, by the baseline; leave out "
+                  "--proposal reference, or use cd, which does both by the reference",
+                  o.block));
+  require(!o.kl_budget || o.choose == Choose::sample,
+          "--kl-budget bounds the KL of a law that is drawn from, and --choose greedy draws "
+          "nothing; leave one out");
+  require(!o.kl_budget || o.transfer != Transfer::soft,
+          "--kl-budget chooses alpha, and --transfer soft draws at its --beta; leave one out");
+}
+
+std::string describe_steps(const DecoderOptions& o) {
+  std::string out;
+  if (o.commit != 1) out += fmt::format(" commit={}", o.commit);
+  if (o.block != 1) out += fmt::format(" block={}", o.block);
+  if (o.min_p != 0) out += fmt::format(" min-p={}", o.min_p);
+  if (o.kl_budget) out += fmt::format(" kl-budget={}", *o.kl_budget);
+  return out;
+}
+
+}  // namespace tq
