@@ -38,6 +38,7 @@ std::string explain_step(const Step& step, std::size_t number, bool colour) {
   if (chosen.token != step.plain_choice && own != step.candidates.end()) {
     out += styled(fmt::format("  instead of {}", quoted(own->text)), Style::yellow, colour);
   }
+  if (step.alpha) out += styled(fmt::format("  alpha {:.3g}", *step.alpha), Style::dim, colour);
   if (step.effective) {
     const EffectiveSamples& e = *step.effective;
     out += styled(fmt::format("  {:.1f} of {:.0f} roll-outs count, at least {:.1f}", e.mean,
@@ -55,8 +56,9 @@ std::string explain_step(const Step& step, std::size_t number, bool colour) {
   for (const std::size_t i : order) {
     const CandidateView& c = step.candidates[i];
     const std::string line =
-        fmt::format("     {} {:<20} {:>9.3f} {:>8.1f}% {:>8.1f}%\n", i == step.chosen ? '>' : ' ',
-                    quoted(c.text), c.value, 100 * std::exp(c.logprob), 100 * c.probability);
+        fmt::format("     {} {:<20} {:>9} {:>8.1f}% {:>8.1f}%\n", i == step.chosen ? '>' : ' ',
+                    quoted(c.text), std::isnan(c.value) ? "-" : fmt::format("{:.3f}", c.value),
+                    100 * std::exp(c.logprob), 100 * c.probability);
     out += styled(line, i == step.chosen ? Style::green : Style::plain, colour);
   }
   return out;

@@ -12,6 +12,7 @@
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
 #include "transferq/core/text.hpp"
+#include "transferq/decode/step_options.hpp"
 #include "transferq/engine/llama/model.hpp"
 #include "transferq/reward/reward_list.hpp"
 
@@ -124,9 +125,29 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
       .add_option("--alpha", d.alpha,
                   "Decoding temperature on values, above 0: small follows the reward, large "
                   "stays near the proposal, inf is the proposal itself")
-      ->option_text("NUMBER [1]");
+      ->option_text("NUMBER [1]")
+      ->each([&f](const std::string&) { f.alpha_given = true; });
+  command
+      .add_option("--kl-budget", d.kl_budget,
+                  "Nats that a response may be from the reference: chooses alpha at each step")
+      ->option_text("NUMBER [none]");
   command.add_option("--top-k", d.top_k, "Candidate tokens a step")
       ->option_text("N [10]")
+      ->check(count());
+  command
+      .add_option("--min-p", d.min_p,
+                  "Candidates have at least this share of the likeliest token's probability; a "
+                  "candidate alone is taken without roll-outs")
+      ->option_text("NUMBER [0]");
+  command
+      .add_option("--block", d.block,
+                  "Tokens of a candidate: above 1, --top-k blocks are drawn from the proposal")
+      ->option_text("N [1]")
+      ->check(count());
+  command
+      .add_option("--commit", d.commit,
+                  "Tokens that a step keeps: its candidate, then those of its best roll-out")
+      ->option_text("N [1]")
       ->check(count());
   command.add_option("--horizon", f.horizon, "Tokens of a roll-out behind its candidate")
       ->option_text("N [20; official indirect 5]")
@@ -151,6 +172,10 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
   SessionOptions session = session_options_of(f);
   if (f.max_tokens == 0) {
     throw Error(ErrorKind::usage, "--max-tokens 0 leaves no room for an answer; give 1 or more");
+  }
+  if (f.decoder.kl_budget && f.alpha_given) {
+    throw Error(ErrorKind::usage,
+                "--kl-budget chooses alpha at each step; leave out --alpha, or it");
   }
   if (f.decoder.name == "official") f.format = "raw";
   settle_transfer(f);
@@ -201,7 +226,7 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
   Setup setup{std::move(reference), std::move(baseline), std::move(reward),
               std::move(decoder),   f.max_tokens,        f.seed,
               baseline_reward};
-  return {std::move(setup), std::move(session), sha256(settings).substr(0, 16),
+  return {std::move(setup), std::move(session), sha256(settings + describe_steps(d)).substr(0, 16),
           warnings(f.decoder)};
 }
 

@@ -31,6 +31,7 @@ struct DecodingFlags : SessionFlags {
   std::string model = "smollm2";
   std::string baseline;
   std::string reward;
+  bool alpha_given = false;
   std::string baseline_reward;
   DecoderOptions decoder;
   std::optional<std::size_t> horizon;  // of the decoder, where it is given

@@ -63,12 +63,47 @@ class NumbersTest(TinyTest):
 
     def test_counts_that_are_no_counts(self):
         for flag in ("--top-k", "--horizon", "--rollouts", "--samples", "--chunk", "--beams",
-                     "--tries", "--max-tokens", "--seed", "--context", "--together", "--threads"):
+                     "--tries", "--max-tokens", "--seed", "--context", "--together", "--threads",
+                     "--block", "--commit"):
             for value in ("x", "1.5", "99999999999999999999999"):
                 self.refuses(flag, value, flag)
         for flag in ("--top-k", "--horizon", "--rollouts", "--samples", "--max-tokens", "--seed",
                      "--context", "--together"):
             self.refuses(flag, "-1", flag)
+
+    def test_blocks_and_commits(self):
+        for flag in ("--block", "--commit"):
+            self.refuses(flag, "0", f"{flag} 0", "1 or more")
+            for value in ("-1", "x", "1.5"):
+                self.refuses(flag, value, flag)
+            for decoder in ("greedy", "sample", "best-of", "official"):
+                self.refuses(flag, "2", f"{flag} 2", "tq, cd", f"{decoder} does not",
+                             decoder=decoder)
+        self.refuses("--commit", "2", "--commit 2", "args has none", decoder="args")
+        for extra, words in ((("--commit", 2, "--horizon", 0), ("--horizon 0 has none", "above 0")),
+                             (("--block", 2, "--min-p", 0.1), ("--min-p 0.1", "--block 2")),
+                             (("--block", 2, "--proposal", "reference"),
+                              ("--block 2", "--proposal reference", "cd"))):
+            self.assert_fails(self.generate("Hi", "--decoder", "tq", "--reward", "length=5", *extra),
+                              2, *words)
+
+    def test_min_p(self):
+        for value in ("-0.1", "1.1", "nan", "inf"):
+            self.refuses("--min-p", value, "--min-p", "from 0", "to 1")
+        self.refuses("--min-p", "x", "--min-p")
+        for decoder in ("greedy", "best-of", "official"):
+            self.refuses("--min-p", "0.1", "--min-p 0.1", f"{decoder} does not", decoder=decoder)
+
+    def test_kl_budget(self):
+        for value in ("-1", "nan", "inf"):
+            self.refuses("--kl-budget", value, "--kl-budget", "0 or more")
+        self.refuses("--kl-budget", "x", "--kl-budget")
+        for decoder in ("greedy", "best-of", "official"):
+            self.refuses("--kl-budget", "1", "--kl-budget", f"{decoder} does not", decoder=decoder)
+        for extra, words in ((("--alpha", 2), ("--alpha", "chooses alpha")),
+                             (("--choose", "greedy"), ("--choose greedy", "leave one out"))):
+            self.assert_fails(self.generate("Hi", "--decoder", "tq", "--reward", "length=5",
+                                            "--kl-budget", 3, *extra), 2, *words)
 
     def test_more_threads_than_cores_are_not_used(self):
         # They would wait for each other: this would take minutes.

@@ -1,0 +1,83 @@
+"""--commit, --block, --min-p and --kl-budget reach the decoder, from flags and from a setup file."""
+
+import json
+import unittest
+
+from tq_command import TinyTest
+
+COMMON = ("Say a good thing", "--decoder", "tq", "--reward", "words=you good the", "--top-k", 4,
+          "--horizon", 5, "--max-tokens", 9, "--explain")
+
+
+class StepsFlagsTest(TinyTest):
+    def steps(self, *flags):
+        row = self.row(*COMMON, *flags)
+        self.assertEqual(len(row["steps"]), row["response_tokens"])
+        return row, row["steps"]
+
+    def test_commit(self):
+        row, steps = self.steps("--commit", 4)
+        weighed = [bool(step["candidates"]) for step in steps]
+        self.assertEqual(weighed, [i % 4 == 0 for i in range(len(steps))])
+        self.assertEqual(row["kl_kind"], "bound")
+        _, steps = self.steps()
+        self.assertTrue(all(step["candidates"] for step in steps))
+
+    def test_block(self):
+        row, steps = self.steps("--block", 3)
+        for i, step in enumerate(steps):
+            self.assertEqual(bool(step["candidates"]), i % 3 == 0)
+            for candidate in step["candidates"]:
+                self.assertEqual(candidate["block"][0], candidate["token"])
+                self.assertLessEqual(len(candidate["block"]), 3)
+        chosen = [c["block"] for c in steps[0]["candidates"] if c["token"] == steps[0]["chosen"]]
+        self.assertIn([step["chosen"] for step in steps[:3]], chosen)
+        self.assertEqual(row["kl_kind"], "bound")
+
+    def test_min_p(self):
+        _, steps = self.steps("--min-p", 1)
+        for step in steps:
+            (only,) = step["candidates"]
+            self.assertIsNone(only["value"])
+            self.assertEqual(only["probability"], 1)
+        out = self.assert_ok(self.generate(*COMMON, "--min-p", 1)).out
+        self.assertRegex(out, r"> \S+ +- ")
+
+    def test_kl_budget(self):
+        for nats in (0, 0.5, 4):
+            row, steps = self.steps("--kl-budget", nats)
+            self.assertLessEqual(row["kl_to_reference"], nats + 1e-9)
+            self.assertEqual(row["kl_kind"], "exact")
+            for step in steps:
+                self.assertTrue(step["alpha"] is None or step["alpha"] > 0)
+                self.assertIn(step["chosen"], [c["token"] for c in step["candidates"]])
+            if nats == 0:
+                self.assertTrue(all(step["alpha"] is None for step in steps))
+        self.assertIn("  alpha ", self.assert_ok(self.generate(*COMMON, "--kl-budget", 4)).out)
+        self.assertNotIn("alpha", self.steps()[1][0])
+
+    def test_from_a_setup_file_and_the_command_line_wins(self):
+        setup = self.folder / "s.toml"
+        setup.write_text('commit = 3\nmin-p = 0.01\nkl-budget = 2.5\n', encoding="utf-8")
+        by_file = self.row(*COMMON, "--setup", setup)
+        by_flags = self.row(*COMMON, "--commit", 3, "--min-p", 0.01, "--kl-budget", 2.5)
+        for row in (by_file, by_flags):
+            del row["seconds"]
+        self.assertEqual(by_file, by_flags)
+        other = self.row(*COMMON, "--setup", setup, "--commit", 1)
+        self.assertNotEqual(other["settings"], by_file["settings"])
+        setup.write_text('alpha = 2\nkl-budget = 2.5\n', encoding="utf-8")
+        self.assert_fails(self.generate(*COMMON, "--setup", setup), 2, "--alpha", "--kl-budget")
+
+    def test_results_under_other_settings_are_refused(self):
+        prompts = self.folder / "p.jsonl"
+        prompts.write_text(json.dumps({"id": "a", "prompt": "Hi"}) + "\n", encoding="utf-8")
+        run = ("--prompts", prompts, "--out", self.folder / "o.jsonl", *COMMON[1:])
+        self.assert_ok(self.generate(*run))
+        for flags in (("--commit", 2), ("--block", 2), ("--min-p", 0.1), ("--kl-budget", 1)):
+            self.assert_fails(self.generate(*run, *flags), 1, "other settings")
+        self.assert_ok(self.generate(*run, "--commit", 1, "--block", 1, "--min-p", 0))
+
+
+if __name__ == "__main__":
+    unittest.main()
