@@ -38,13 +38,13 @@ std::string explain_step(const Step& step, std::size_t number, bool colour) {
   if (chosen.token != step.plain_choice && own != step.candidates.end()) {
     out += styled(fmt::format("  instead of {}", quoted(own->text)), Style::yellow, colour);
   }
+  if (step.alpha) out += styled(fmt::format("  alpha {:.3g}", *step.alpha), Style::dim, colour);
   if (step.effective) {
     const EffectiveSamples& e = *step.effective;
     out += styled(fmt::format("  {:.1f} of {:.0f} roll-outs count, at least {:.1f}", e.mean,
                               e.rollouts, e.min),
                   Style::dim, colour);
   }
-  if (step.alpha) out += styled(fmt::format("  alpha {:.3g}", *step.alpha), Style::dim, colour);
   out += styled(
       fmt::format("\n       {:<20} {:>9} {:>9} {:>9}\n", "candidate", "value", "model", "decoder"),
       Style::dim, colour);

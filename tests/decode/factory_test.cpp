@@ -54,6 +54,51 @@ TEST(Factory, CountsOfZeroAreErrors) {
   expect_usage({"--samples 0"}, {.name = "best-of", .samples = 0});
 }
 
+DecoderOptions with(const std::string& name, const std::function<void(DecoderOptions&)>& change) {
+  DecoderOptions options{.name = name};
+  change(options);
+  return options;
+}
+
+TEST(Factory, BlocksCommitsGatesAndTheDialBelongToDecodersThatWeighCandidates) {
+  for (const std::string& name : decoder_names()) {
+    const bool weighs = name == "tq" || name == "cd" || name == "args";
+    const std::vector<std::pair<std::string, DecoderOptions>> cases{
+        {"--commit 3", with(name, [](auto& o) { o.commit = 3; })},
+        {"--block 3", with(name, [](auto& o) { o.block = 3; })},
+        {"--min-p 0.1", with(name, [](auto& o) { o.min_p = 0.1; })},
+        {"--kl-budget", with(name, [](auto& o) { o.kl_budget = 2.0; })}};
+    for (const auto& [flag, options] : cases) {
+      if (weighs && !(name == "args" && options.commit > 1)) {
+        EXPECT_NE(make_decoder(options, 50), nullptr) << name << flag;
+      } else {
+        expect_usage({flag, name}, options);
+      }
+    }
+  }
+}
+
+TEST(Factory, SoftTransferDrawsAtItsBetaAndTakesNoBudget) {
+  const auto soft = with("tq", [](auto& o) {
+    o.transfer = Transfer::soft;
+    o.kl_budget = 2.0;
+  });
+  expect_usage({"--kl-budget", "--transfer soft"}, soft);
+  EXPECT_NE(make_decoder(with("tq",
+                              [](auto& o) {
+                                o.transfer = Transfer::indirect;
+                                o.kl_budget = 2.0;
+                              }),
+                         50),
+            nullptr);
+}
+
+TEST(Factory, BlocksNeedMemoryForTheirTokensToo) {
+  const auto work = make_decoder(with("cd", [](auto& o) { o.block = 4; }), 50)->workload(100);
+  EXPECT_EQ(work.depth, 24u);
+  EXPECT_EQ(work.width, 20u);
+}
+
 TEST(Factory, TransferIsForDecodersThatRollOutAndWeigh) {
   for (const std::string name : {"greedy", "sample", "best-of", "args", "cd"}) {
     expect_usage({"the decoder " + name + " has no indirect transfer", "tq and official"},
@@ -134,36 +179,6 @@ TEST(Factory, ARewardOfFinishedResponsesAloneIsRefusedByThoseThatCompareUnfinish
     const DecoderOptions options{.name = name, .finished_only = true, .cards = {.target = 1}};
     EXPECT_NE(make_decoder(options, 50), nullptr) << name;
   }
-}
-
-DecoderOptions with(const std::string& name, const std::function<void(DecoderOptions&)>& change) {
-  DecoderOptions options{.name = name};
-  change(options);
-  return options;
-}
-
-TEST(Factory, BlocksCommitsGatesAndTheDialBelongToDecodersThatWeighCandidates) {
-  for (const std::string& name : decoder_names()) {
-    const bool weighs = name == "tq" || name == "cd" || name == "args";
-    const std::vector<std::pair<std::string, DecoderOptions>> cases{
-        {"--commit 3", with(name, [](auto& o) { o.commit = 3; })},
-        {"--block 3", with(name, [](auto& o) { o.block = 3; })},
-        {"--min-p 0.1", with(name, [](auto& o) { o.min_p = 0.1; })},
-        {"--kl-budget", with(name, [](auto& o) { o.kl_budget = 2.0; })}};
-    for (const auto& [flag, options] : cases) {
-      if (weighs && !(name == "args" && options.commit > 1)) {
-        EXPECT_NE(make_decoder(options, 50), nullptr) << name << flag;
-      } else {
-        expect_usage({flag, name}, options);
-      }
-    }
-  }
-}
-
-TEST(Factory, BlocksNeedMemoryForTheirTokensToo) {
-  const auto work = make_decoder(with("cd", [](auto& o) { o.block = 4; }), 50)->workload(100);
-  EXPECT_EQ(work.depth, 24u);
-  EXPECT_EQ(work.width, 20u);
 }
 
 class WorkerErrors : public ::testing::Test {

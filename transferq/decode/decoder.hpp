@@ -32,13 +32,13 @@ struct CandidateView {
 struct Step {
   // Empty for decoders that weigh none, and for a token that was committed with the one before.
   std::vector<CandidateView> candidates;
-  std::size_t chosen = 0;            // index into candidates
-  Token token;                       // the token itself
-  std::string text;                  // its bytes, possibly part of a character
-  Token plain_choice;                // what the proposal alone would have taken (its likeliest)
-  std::optional<double> alpha = {};  // at this step, where a KL budget chose it
+  std::size_t chosen = 0;  // index into candidates
+  Token token;             // the token itself
+  std::string text;        // its bytes, possibly part of a character
+  Token plain_choice;      // what the proposal alone would have taken (its likeliest)
   // Of the candidates' roll-outs, where they are weighted.
   std::optional<EffectiveSamples> effective = std::nullopt;
+  std::optional<double> alpha = std::nullopt;  // at this step, where a KL budget chose it
 };
 
 // One of the two policies: whose distribution is re-weighted, or whose roll-outs are read.

@@ -32,8 +32,8 @@ struct DecoderOptions {
   std::size_t commit = 1;  // tokens a step keeps: the candidate, then its roll-out's
   std::size_t block = 1;   // tokens of a candidate
   double min_p = 0;        // candidates have this share of the likeliest's probability
-  std::optional<double> kl_budget =
-      std::nullopt;  // nats a response may be from the reference; chooses alpha
+  // Nats that a response may be from the reference; chooses alpha.
+  std::optional<double> kl_budget = std::nullopt;
   // The reward can't score unfinished responses (RewardInfo::partial): roll-outs go on to the end
   // of the response, whatever the horizon.
   bool finished_only = false;

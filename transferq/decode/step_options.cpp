@@ -60,6 +60,8 @@ void validate_steps(const DecoderOptions& o) {
   require(!o.kl_budget || o.choose == Choose::sample,
           "--kl-budget bounds the KL of a law that is drawn from, and --choose greedy draws "
           "nothing; leave one out");
+  require(!o.kl_budget || o.transfer != Transfer::soft,
+          "--kl-budget chooses alpha, and --transfer soft draws at its --beta; leave one out");
 }
 
 std::string describe_steps(const DecoderOptions& o) {

@@ -7,13 +7,13 @@
 namespace tq {
 namespace {
 
-nlohmann::ordered_json effective_json(const EffectiveSamples& effective) {
-  return {{"mean", effective.mean}, {"min", effective.min}};
-}
-
 // JSON has no infinity, and no value that is not known: null.
 nlohmann::ordered_json number(double x) {
   return std::isfinite(x) ? nlohmann::ordered_json(x) : nlohmann::ordered_json();
+}
+
+nlohmann::ordered_json effective_json(const EffectiveSamples& effective) {
+  return {{"mean", effective.mean}, {"min", effective.min}};
 }
 
 nlohmann::ordered_json steps_json(const std::vector<Step>& steps) {
@@ -32,8 +32,8 @@ nlohmann::ordered_json steps_json(const std::vector<Step>& steps) {
     nlohmann::ordered_json& one = out.emplace_back();
     one["candidates"] = std::move(list);
     one["chosen"] = step.token;
-    if (step.alpha) one["alpha"] = number(*step.alpha);
     if (step.effective) one["effective_samples"] = effective_json(*step.effective);
+    if (step.alpha) one["alpha"] = number(*step.alpha);
   }
   return out;
 }
