@@ -109,7 +109,8 @@ class SweepTest(CommandTest):
         self.assertEqual((done.out, done.err), ("", ""))
         table = list(csv.DictReader(io.StringIO(rows.read_text())))
         self.assertEqual({row["sweep"] for row in table},
-                         {"alpha", "beta", "quality", "rollouts", "horizon", "samples", "frontier"})
+                         {"alpha", "beta", "quality", "map", "rollouts", "horizon", "samples",
+                          "frontier"})
         self.assertEqual({row["world"] for row in table}, {"seed 1", "seed 2", "seed 3"})
         for row in table:
             for value, bound in (("suboptimality", "suboptimality_bound"),

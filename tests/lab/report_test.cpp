@@ -77,7 +77,8 @@ TEST(LabPage, StandsAlone) {
   const std::string html = page({"T < U", "3 worlds", "tq lab sweep"}, rows);
   for (const char* words :
        {"T &lt; U", "Reward against KL", "Gap against its bound", "KL against its bound",
-        "Error of the values against N", "When indirect transfer pays", "most there can be",
+        "Error of the values against N", "When indirect transfer pays",
+        "The map of indirect transfer", "most there can be",
         "Direct transfer ahead of controlled decoding", "prefers-color-scheme: dark",
         "Reward against horizon", "Reward against beta"}) {
     EXPECT_NE(html.find(words), html.npos) << words;

@@ -57,6 +57,12 @@ TEST(Sweep, RowsAreSolutions) {
     const auto best = sweep("samples", "w", world, {static_cast<double>(n)});
     same(best.at(0), "best_of_" + std::to_string(n));
   }
+  const auto map = sweep("map", "w", world, {0.6}, {5, 1});
+  EXPECT_EQ(map.size(), 8u);
+  for (const SweepRow& row : map) {
+    if (row.alpha != world.alpha) continue;
+    EXPECT_EQ(row.expected_reward, now.at(row.method).expected_reward);
+  }
   // The frontier passes through the reference and the aligned policy.
   const auto frontier = sweep("frontier", "w", world, {0, 1 / world.beta});
   EXPECT_NEAR(frontier.at(0).expected_reward, now.at("sft").expected_reward, 1e-15);
@@ -94,8 +100,8 @@ TEST(Sweep, CsvAndJsonSayTheSame) {
   std::string line;
   std::getline(csv, line);
   EXPECT_EQ(line,
-            "sweep,value,world,method,expected_reward,kl_to_sft,suboptimality,suboptimality_bound,"
-            "kl_bound,value_error");
+            "sweep,value,alpha,beta,world,method,expected_reward,kl_to_sft,suboptimality,"
+            "suboptimality_bound,kl_bound,value_error");
   const nlohmann::json json = sweep_json(rows);
   ASSERT_EQ(json.size(), rows.size());
   for (const nlohmann::json& row : json) {

@@ -57,12 +57,28 @@ Cases over_beta(World world, double beta) {
                 {"aligned_to_target", "tq_direct", "tq_indirect", kMismatched, "tq_soft"});
 }
 
-Cases over_quality(const World& world, double quality, std::uint64_t seed) {
+World of_quality(const World& world, double quality, std::uint64_t seed) {
   if (!(std::abs(quality) <= 1)) {
     throw Error(ErrorKind::usage, fmt::format("quality {} is not from -1 to 1", quality));
   }
-  return chosen(solve(with_quality(world, quality, seed), {{}}),
+  return with_quality(world, quality, seed);
+}
+
+Cases over_quality(const World& world, double quality, std::uint64_t seed) {
+  return chosen(solve(of_quality(world, quality, seed), {{}}),
                 {"aligned_to_baseline_reward", "tq_direct", "tq_indirect", kMismatched, "cd"});
+}
+
+// The two ways to use a baseline that is aligned to something else.
+Cases over_map(const World& world) {
+  const Tree& tree = world.tree;
+  const Law other = aligned(tree, world.sft, world.baseline_reward, world.beta);
+  const Values indirect =
+      indirect_values(tree, other, world.reward, world.baseline_reward, world.beta);
+  const Values direct = expected(tree, other, world.reward);
+  const std::size_t all = tree.vocabulary();
+  return {measured(world, "tq_indirect", by_value(tree, other, indirect, world.alpha, all)),
+          measured(world, kMismatched, by_value(tree, other, direct, world.alpha, all))};
 }
 
 struct Rolled {
@@ -165,14 +181,15 @@ std::string quoted(const std::string& text) {
 }  // namespace
 
 const std::vector<std::string>& sweep_names() {
-  static const std::vector<std::string> names{"alpha",   "beta",    "quality", "rollouts",
-                                              "horizon", "samples", "frontier"};
+  static const std::vector<std::string> names{"alpha",    "beta",    "quality", "map",
+                                              "rollouts", "horizon", "samples", "frontier"};
   return names;
 }
 
 std::vector<double> sweep_values(const std::string& sweep, const World& world) {
   if (sweep == "alpha" || sweep == "beta") return {0.05, 0.1, 0.15, 0.25, 0.4, 0.6, 1, 2, 4};
-  if (sweep == "quality") return {-0.9, -0.6, -0.5, -0.3, 0, 0.3, 0.6, 0.9, 1};
+  // At 1 the two rewards are one.
+  if (sweep == "quality" || sweep == "map") return {-0.9, -0.6, -0.5, -0.3, 0, 0.3, 0.6, 0.9};
   if (sweep == "rollouts") return {1, 2, 4, 8, 16, 32, 64};
   if (sweep == "samples") return {1, 2, 4, 8, 16, 32, 64};
   std::vector<double> out;
@@ -197,7 +214,7 @@ std::vector<SweepRow> sweep(const std::string& name, const std::string& world_na
       {"samples", [&](double v) { return over_samples(world, v); }},
       {"frontier", [&](double v) { return over_frontier(world, v); }},
   };
-  if (name != "rollouts" && solvers.count(name) == 0) {
+  if (name != "rollouts" && name != "map" && solvers.count(name) == 0) {
     const std::string near = nearest_name(name, sweep_names());
     throw Error(ErrorKind::usage,
                 fmt::format("no sweep over '{}'{}; there are {}", name,
@@ -209,6 +226,8 @@ std::vector<SweepRow> sweep(const std::string& name, const std::string& world_na
     row.sweep = name;
     row.world = world_name;
     row.value = value;
+    row.alpha = name == "alpha" ? value : row.alpha > 0 ? row.alpha : world.alpha;
+    row.beta = name == "beta" ? value : world.beta;
     out.push_back(std::move(row));
   };
   for (const double value : values) {
@@ -220,6 +239,18 @@ std::vector<SweepRow> sweep(const std::string& name, const std::string& world_na
       }
       continue;
     }
+    if (name == "map") {
+      World at = of_quality(world, value, options.seed);
+      for (const double alpha : {0.1, 0.25, 0.5, 1.0}) {
+        at.alpha = alpha;
+        for (const Case& c : over_map(at)) {
+          SweepRow row = row_of(c);
+          row.alpha = alpha;
+          add(std::move(row), value);
+        }
+      }
+      continue;
+    }
     for (const Case& c : solvers.at(name)(value)) add(row_of(c), value);
   }
   return out;
@@ -227,11 +258,11 @@ std::vector<SweepRow> sweep(const std::string& name, const std::string& world_na
 
 std::string sweep_csv(const std::vector<SweepRow>& rows) {
   std::string out =
-      "sweep,value,world,method,expected_reward,kl_to_sft,suboptimality,suboptimality_bound,"
-      "kl_bound,value_error\n";
+      "sweep,value,alpha,beta,world,method,expected_reward,kl_to_sft,suboptimality,"
+      "suboptimality_bound,kl_bound,value_error\n";
   for (const SweepRow& r : rows) {
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", r.sweep, r.value, quoted(r.world),
-                       r.method, r.expected_reward, r.kl_to_sft, r.suboptimality,
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", r.sweep, r.value, r.alpha, r.beta,
+                       quoted(r.world), r.method, r.expected_reward, r.kl_to_sft, r.suboptimality,
                        optional_text(r.suboptimality_bound), optional_text(r.kl_bound),
                        optional_text(r.value_error));
   }
@@ -243,6 +274,8 @@ nlohmann::json sweep_json(const std::vector<SweepRow>& rows) {
   for (const SweepRow& r : rows) {
     nlohmann::json row{{"sweep", r.sweep},
                        {"value", r.value},
+                       {"alpha", r.alpha},
+                       {"beta", r.beta},
                        {"world", r.world},
                        {"method", r.method},
                        {"expected_reward", r.expected_reward},

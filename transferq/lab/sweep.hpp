@@ -3,6 +3,7 @@
 //   alpha     decoding temperature on values
 //   beta      KL strength of the baselines' alignment
 //   quality   of the baseline's reward: lambda r + (1 - |lambda|) noise
+//   map       quality at each of four alphas: indirect against direct transfer from that baseline
 //   rollouts  N roll-outs a candidate: error of the values, and what the decoder with them is worth
 //   horizon   tokens of a roll-out, whose end is scored by the reward of prefixes
 //   samples   N of best-of-N
@@ -22,7 +23,8 @@ namespace tq::lab {
 
 struct SweepRow {
   std::string sweep, world, method;
-  double value = 0;  // of what is varied
+  double value = 0;            // of what is varied
+  double alpha = 0, beta = 0;  // as they were
   double expected_reward = 0, kl_to_sft = 0, suboptimality = 0;
   std::optional<double> suboptimality_bound, kl_bound;  // of direct transfer
   // From the value under the policy aligned to the target, which all methods would estimate.

@@ -6,15 +6,18 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <map>
 
 #include "transferq/eval/report/escape.hpp"
 #include "transferq/eval/report/page.hpp"
+#include "transferq/eval/report/svg.hpp"
 #include "transferq/lab/report/plot.hpp"
 #include "transferq/lab/report/summary.hpp"
 
 namespace tq::lab {
 namespace {
 
+namespace svg = report::svg;
 using report::html_text;
 using Rows = std::vector<SweepRow>;
 
@@ -60,10 +63,10 @@ double reward_of(const Mean& m) { return m.expected_reward; }
 double kl_of(const Mean& m) { return m.kl_to_sft; }
 
 std::string figure(const Plot& plot, const std::string& caption) {
-  const std::string svg = drawn(plot);
-  if (svg.empty()) return "";
+  const std::string drawing = drawn(plot);
+  if (drawing.empty()) return "";
   return fmt::format("<figure><h3>{}</h3>{}<figcaption>{}</figcaption></figure>",
-                     html_text(plot.title), svg, html_text(caption));
+                     html_text(plot.title), drawing, html_text(caption));
 }
 
 std::string reward_against_kl(const Rows& rows) {
@@ -158,6 +161,49 @@ std::string when_indirect_pays(const Rows& rows) {
                 "reward is lambda r + (1 - |lambda|) noise. Bars: 95% intervals over worlds.");
 }
 
+// Quality across, alpha upwards: in how many worlds indirect is ahead, and by how much.
+std::string map_of(const Rows& rows) {
+  std::map<double, Rows> by_alpha;
+  for (const SweepRow& r : rows) {
+    if (r.sweep == "map") by_alpha[r.alpha].push_back(r);
+  }
+  if (by_alpha.empty()) return "";
+  constexpr double kWidth = 460, kLeft = 48, kTop = 18, kHigh = 44;
+  std::string out;
+  double y = kTop + kHigh * static_cast<double>(by_alpha.size() - 1), columns = 1;
+  const double bottom = y + kHigh;
+  for (const auto& [alpha, some] : by_alpha) {
+    const std::vector<Ahead> cells = ahead(some, "map", kIndirect, kMismatched);
+    columns = static_cast<double>(std::max<std::size_t>(1, cells.size()));
+    const double wide = (kWidth - kLeft) / columns;
+    double x = kLeft;
+    out += svg::text(kLeft - 6, y + kHigh / 2 + 4, "end", "tick", fmt::format("{:g}", alpha));
+    for (const Ahead& a : cells) {
+      const bool pays = a.share.value > 0.5;
+      out += fmt::format(
+          R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" class="r{}" opacity="{:.2f}"/>)",
+          x + 1, y + 1, wide - 2, kHigh - 2, pays ? 2 : 3, 1.2 * std::abs(a.share.value - 0.5));
+      const double middle = x + wide / 2;
+      out += svg::text(middle, y + 19, "middle", "", fmt::format("{:.0f}%", 100 * a.share.value));
+      out += svg::text(middle, y + 35, "middle", "tick", fmt::format("{:+.3f}", a.difference));
+      if (y == kTop) {
+        out += svg::text(middle, bottom + 16, "middle", "tick", fmt::format("{:g}", a.value));
+      }
+      x += wide;
+    }
+    y -= kHigh;
+  }
+  out += svg::text(kLeft + (kWidth - kLeft) / 2, bottom + 34, "middle", "axis",
+                   "quality lambda of the baseline's reward");
+  out += svg::text(4, kTop - 7, "start", "axis", "alpha");
+  const std::string title = "The map of indirect transfer";
+  return fmt::format("<figure><h3>{}</h3>{}<figcaption>{}</figcaption></figure>", title,
+                     svg::drawing(kWidth, bottom + 44, title, out),
+                     "The share of worlds in which indirect transfer is ahead, and the mean "
+                     "difference in reward. Darker: further from half; the two colours say which "
+                     "side.");
+}
+
 std::string ahead_table(const Rows& rows, const std::string& sweep, const std::string& what,
                         const std::string& title, const char* one, const char* other) {
   const std::vector<Ahead> all = ahead(rows, sweep, one, other);
@@ -196,7 +242,7 @@ std::string figures(const Rows& rows) {
          value_errors(rows) +
          simple(rows, "rollouts", "Reward against N", "roll-outs a candidate (log)", true,
                 "What the decoders are worth when their values are estimated from N roll-outs.") +
-         when_indirect_pays(rows) +
+         when_indirect_pays(rows) + map_of(rows) +
          simple(rows, "quality", "Reward against the baseline's quality",
                 "quality lambda of the baseline's reward", false,
                 "Direct transfer from the aligned baseline and controlled decoding don't read the "
