@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "flags.hpp"
 #include "lab_worlds.hpp"
 #include "terminal.hpp"
 #include "transferq/core/error.hpp"
@@ -90,7 +91,8 @@ void add_solve(CLI::App& lab) {
   add_world_flags(*command, flags->worlds, false);
   command->add_option("--samples", flags->samples, "The N of best-of-N")
       ->option_text("N,N,... [2,4,16]")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->check(count());
   command->add_flag("--json", flags->json, "Print the object `cases`, laws and values included");
   command->add_flag("--terms", flags->terms, "With --json: the terms of both bounds, too");
   command->footer(

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "flags.hpp"
 #include "lab.hpp"
 #include "lab_worlds.hpp"
 #include "signals.hpp"
@@ -144,7 +145,8 @@ void add_lab_sweep(CLI::App& lab) {
   command
       ->add_option("--repeats", flags->repeats,
                    "Draws that are averaged for what depends on roll-outs")
-      ->option_text("N [50]");
+      ->option_text("N [50]")
+      ->check(count());
   command
       ->add_option("--out", flags->out,
                    "Write the rows there, as the name's end says (without: CSV to standard output)")

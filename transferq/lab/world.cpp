@@ -68,7 +68,8 @@ Values read_rewards(const Tree& tree, const Values& reach, const std::string& ke
   }
   for (Node node = 0; node < tree.size(); ++node) {
     if (known[node] || !std::isfinite(reach[node]) || (!partial && !tree.leaf(node))) continue;
-    if (partial && tree.leaf(node)) continue;  // the reward itself
+    // Of a finished response it is the reward itself; that of the empty one is never read.
+    if (partial && (tree.leaf(node) || node == 0)) continue;
     fail(what, fmt::format("'{}' has no value for '{}'", key, format_prefix(tree.prefix(node))));
   }
   return out;
