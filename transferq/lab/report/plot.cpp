@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "transferq/eval/report/charts.hpp"
+#include "transferq/eval/report/axis.hpp"
 #include "transferq/eval/report/svg.hpp"
 
 namespace tq::lab {
@@ -14,12 +14,14 @@ namespace {
 
 namespace svg = report::svg;
 
-constexpr double kWidth = 460, kLeft = 58, kRight = 14, kTop = 18, kPlot = 260, kLegend = 19;
+using report::frame::kRight, report::frame::kWidth;
+constexpr double kLeft = 58, kTop = 18, kPlot = 260, kLegend = 19;
 
-// From data to the drawing.
-struct Axis {
+using report::Axis;
+
+// What an axis has to show.
+struct Range {
   bool log;
-  double from, to;
   double low = std::numeric_limits<double>::infinity(), high = -low;
 
   bool shows(double v) const { return std::isfinite(v) && (!log || v > 0); }
@@ -28,31 +30,30 @@ struct Axis {
     low = std::min(low, v);
     high = std::max(high, v);
   }
-  double scaled(double v) const { return log ? std::log10(v) : v; }
-  // Room on both sides, so that nothing lies on the frame.
-  void pad() {
-    double a = scaled(low), b = scaled(high);
-    const double room = b > a ? 0.05 * (b - a) : std::max(0.1, 0.1 * std::abs(a));
-    a -= room;
-    b += room;
-    low = log ? std::pow(10, a) : a;
-    high = log ? std::pow(10, b) : b;
-  }
-  double at(double v) const {
-    return from + (to - from) * (scaled(v) - scaled(low)) / (scaled(high) - scaled(low));
-  }
-  std::vector<double> ticks() const {
-    return log ? report::log_ticks(low, high, 6) : report::ticks(low, high, 6);
+  // With room on both sides, so that nothing lies on the frame.
+  Axis axis(double from, double to) const {
+    if (!log) {
+      const auto [least, most] = report::padded(low, high, 0.05);
+      return {least, most, from, to};
+    }
+    const auto [least, most] = report::padded(std::log10(low), std::log10(high), 0.05);
+    return {std::pow(10, least), std::pow(10, most), from, to, true};
   }
 };
 
+std::vector<double> ticks(const Axis& a) {
+  return a.log ? report::log_ticks(a.low, a.high, 6) : report::ticks(a.low, a.high, 6);
+}
+
+bool shows(const Axis& a, double v) { return std::isfinite(v) && v >= a.low && v <= a.high; }
+
 std::string grid(const Axis& x, const Axis& y, const Plot& plot) {
   std::string out;
-  for (const double t : y.ticks()) {
+  for (const double t : ticks(y)) {
     out += svg::line(kLeft, y.at(t), kWidth - kRight, y.at(t), "grid");
     out += svg::text(kLeft - 6, y.at(t) + 4, "end", "tick", fmt::format("{:g}", t));
   }
-  for (const double t : x.ticks()) {
+  for (const double t : ticks(x)) {
     out += svg::line(x.at(t), kTop, x.at(t), kPlot, "grid");
     out += svg::text(x.at(t), kPlot + 16, "middle", "tick", fmt::format("{:g}", t));
   }
@@ -63,9 +64,7 @@ std::string grid(const Axis& x, const Axis& y, const Plot& plot) {
 std::string path(const Series& s, const Axis& x, const Axis& y) {
   std::string d;
   for (const auto& [px, py] : s.points) {
-    if (!x.shows(px) || !y.shows(py) || px < x.low || px > x.high || py < y.low || py > y.high) {
-      continue;
-    }
+    if (!shows(x, px) || !shows(y, py)) continue;
     d += fmt::format("{}{:.1f} {:.1f}", d.empty() ? "M" : "L", x.at(px), y.at(py));
   }
   if (d.empty()) return "";
@@ -77,7 +76,7 @@ std::string marks(const Series& s, const Axis& x, const Axis& y) {
   std::string out;
   for (std::size_t i = 0; i < s.points.size(); ++i) {
     const auto [px, py] = s.points[i];
-    if (!x.shows(px) || !y.shows(py)) continue;
+    if (!shows(x, px) || !shows(y, py)) continue;
     if (i < s.intervals.size()) {
       out += svg::line(x.at(px), y.at(s.intervals[i].first), x.at(px), y.at(s.intervals[i].second),
                        fmt::format("bar s{}", s.sign % 8));
@@ -105,25 +104,24 @@ std::string legend(const std::vector<Series>& all, double top) {
 }  // namespace
 
 std::string drawn(const Plot& plot) {
-  Axis x{plot.log_x, kLeft, kWidth - kRight}, y{plot.log_y, kPlot, kTop + 4};
+  Range across{plot.log_x}, up{plot.log_y};
   std::vector<Series> shown;
   for (const Series& s : plot.series) {
     if (s.points.empty()) continue;
     shown.push_back(s);
     for (const auto& [px, py] : s.points) {
-      if (!x.shows(px) || !y.shows(py)) continue;
+      if (!across.shows(px) || !up.shows(py)) continue;
       if (s.guide && plot.x_most && px > *plot.x_most) continue;
-      x.widen(px);
-      y.widen(py);
+      across.widen(px);
+      up.widen(py);
     }
     for (const auto& [low, high] : s.intervals) {
-      y.widen(low);
-      y.widen(high);
+      up.widen(low);
+      up.widen(high);
     }
   }
-  if (!(x.low <= x.high) || !(y.low <= y.high)) return "";
-  x.pad();
-  y.pad();
+  if (!(across.low <= across.high) || !(up.low <= up.high)) return "";
+  const Axis x = across.axis(kLeft, kWidth - kRight), y = up.axis(kPlot, kTop + 4);
   std::string out = grid(x, y, plot);
   for (const Series& s : shown) {
     if (s.line) out += path(s, x, y);
