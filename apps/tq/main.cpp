@@ -35,24 +35,24 @@ int exit_code(tq::ErrorKind kind) {
 std::string unknown(const CLI::App& app, const std::vector<std::string>& extras) {
   const CLI::App* command = &app;
   std::vector<std::string> names;
-  if (!app.get_subcommands().empty()) command = app.get_subcommands().front();
+  std::string path = "tq";
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    path += " " + command->get_name();
+  }
   for (const CLI::Option* option : command->get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
-  if (command == &app) {
-    for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
-  }
+  for (const CLI::App* sub : command->get_subcommands({})) names.push_back(sub->get_name());
   const std::string given = extras.front().substr(0, extras.front().find('='));
   const CLI::Option* prompt = command->get_option_no_throw("prompt");
   if (prompt != nullptr && prompt->count() > 0 && given.rfind('-', 0) != 0) {
-    return fmt::format(
-        "unknown '{}'; a prompt of several words belongs in quotes; see tq {} --help", given,
-        command->get_name());
+    return fmt::format("unknown '{}'; a prompt of several words belongs in quotes; see {} --help",
+                       given, path);
   }
   const std::string near = tq::nearest_name(given, names);
   return fmt::format("unknown '{}'{}; see {} --help", given,
-                     near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                     command == &app ? "tq" : "tq " + command->get_name());
+                     near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), path);
 }
 
 }  // namespace
@@ -71,6 +71,7 @@ int main(int argc, char** argv) {
   tq::app::add_fit(app);
   tq::app::add_eval(app);
   tq::app::add_report(app);
+  tq::app::add_lab(app);
   tq::app::add_models(app);
   app.require_subcommand(0, 1);
   try {
@@ -85,10 +86,12 @@ int main(int argc, char** argv) {
   } catch (const CLI::ExtrasError&) {
     return fail(unknown(app, app.remaining(true)), 2);
   } catch (const CLI::ParseError& e) {
-    const auto chosen = app.get_subcommands();
-    return fail(fmt::format("{}; see tq {}--help", e.what(),
-                            chosen.empty() ? "" : chosen.front()->get_name() + " "),
-                2);
+    std::string path = "tq ";
+    for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+      at = at->get_subcommands().front();
+      path += at->get_name() + " ";
+    }
+    return fail(fmt::format("{}; see {}--help", e.what(), path), 2);
   } catch (const std::exception& e) {
     return fail(e.what(), 1);
   }

@@ -1,10 +1,7 @@
 // tq report: what an experiment of tq eval found, as a page and as Markdown.
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +13,7 @@
 #include "transferq/eval/report/markdown.hpp"
 #include "transferq/eval/report/results_reader.hpp"
 #include "transferq/eval/report/summary.hpp"
+#include "write_file.hpp"
 
 namespace tq::app {
 namespace {
@@ -33,34 +31,6 @@ constexpr const char* kExamples =
     "      one page with charts and the answers side by side, for a browser\n"
     "  tq report shard-1.jsonl shard-2.jsonl --out report.html\n"
     "      the shards of one experiment together\n";
-
-// Puts the whole text there, or leaves what was there as it was.
-void write_file(const std::string& path, const std::string& text) {
-  const auto fail = [&](int reason) {
-    throw Error(ErrorKind::io, fmt::format("can't write {}: {}; choose another path", path,
-                                           std::strerror(reason)));
-  };
-  if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
-    std::ofstream there(path, std::ios::binary);  // a folder refuses, a device takes it
-    if (!there || !there.write(text.data(), static_cast<std::streamsize>(text.size())) ||
-        !there.flush()) {
-      fail(errno);
-    }
-    return;
-  }
-  const std::string part = path + ".part";
-  std::ofstream out(part, std::ios::binary | std::ios::trunc);
-  if (!out) fail(errno);
-  if (!out.write(text.data(), static_cast<std::streamsize>(text.size())) || !out.flush()) {
-    const int reason = errno;
-    std::filesystem::remove(part);
-    fail(reason);
-  }
-  out.close();
-  std::error_code code;
-  std::filesystem::rename(part, path, code);
-  if (code) fail(code.value());
-}
 
 void run_report(const ReportFlags& f) {
   for (const std::string& file : f.files) {

@@ -20,9 +20,6 @@ void validate_transfer(const DecoderOptions& o) {
   require(o.name == "tq" || (o.name == "official" && !soft),
           fmt::format("the decoder {} has no {} transfer; {}", o.name, soft ? "soft" : "indirect",
                       soft ? "--decoder tq has" : "tq and official have"));
-  require(
-      !soft || !o.kl_budget,
-      "--transfer soft tilts by beta alone, and --kl-budget would choose an alpha; leave one out");
   require(!soft || o.proposal == Proposal::baseline,
           "--transfer soft weighs what the baseline proposes; leave out --proposal reference");
   require(o.beta > 0 && std::isfinite(o.beta),

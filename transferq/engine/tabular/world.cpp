@@ -1,11 +1,13 @@
 #include "transferq/engine/tabular/world.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <fstream>
 
 #include "transferq/core/error.hpp"
+#include "transferq/core/text.hpp"
 
 namespace tq::tabular {
 namespace {
@@ -34,6 +36,20 @@ double positive(const json& object, const char* key, const std::string& what) {
   const json& value = field(object, key, what);
   if (!value.is_number() || !(value > 0)) fail(what, fmt::format("'{}' must be above 0", key));
   return value.get<double>();
+}
+
+// A key that is not of the form may be a misspelt one that matters.
+void check_keys(const json& source, const std::string& what) {
+  static const std::vector<std::string> kKeys{
+      "seed",   "vocab",           "max_tokens",    "eos",        "alpha", "beta", "top_k",  "sft",
+      "reward", "baseline_reward", "prefix_reward", "max_reward", "cases", "name", "comment"};
+  for (const auto& [key, value] : source.items()) {
+    if (std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end()) continue;
+    const std::string near = nearest_name(key, kKeys);
+    fail(what, fmt::format("unknown key '{}'{}", key,
+                           near.empty() ? fmt::format("; there are {}", fmt::join(kKeys, ", "))
+                                        : fmt::format(" (did you mean '{}'?)", near)));
+  }
 }
 
 // Runs `read` on the prefix and the value of every entry of an object.
@@ -92,6 +108,7 @@ Table read_table(const json& object, std::size_t vocabulary, const std::string& 
 
 TabularWorld parse_world(const json& source, const std::string& what) {
   if (!source.is_object()) fail(what, "a world is a JSON object");
+  check_keys(source, what);
   TabularWorld world;
   world.vocabulary = count(source, "vocab", what);
   world.max_tokens = count(source, "max_tokens", what);
@@ -110,7 +127,14 @@ TabularWorld parse_world(const json& source, const std::string& what) {
   if (world.sft.count({}) == 0) fail(what, "'sft' has no row after the empty prefix \"\"");
   world.reward = rewards(source, "reward", world.vocabulary, what);
   world.baseline_reward = rewards(source, "baseline_reward", world.vocabulary, what);
-  world.prefix_reward = rewards(source, "prefix_reward", world.vocabulary, what);
+  if (source.contains("prefix_reward")) {
+    world.prefix_reward = rewards(source, "prefix_reward", world.vocabulary, what);
+  }
+  const auto most = source.find("max_reward");
+  if (most != source.end()) {
+    if (!most->is_number()) fail(what, "'max_reward' is not a number");
+    world.max_reward = most->get<double>();
+  }
   world.cases = source.value("cases", json::object());
   if (!world.cases.is_object()) fail(what, "'cases' must be an object");
   return world;

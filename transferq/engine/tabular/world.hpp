@@ -23,7 +23,9 @@ struct TabularWorld {
   Table sft;                                 // the reference
   std::map<Prefix, double> reward;           // of finished responses, by the target
   std::map<Prefix, double> baseline_reward;  // of finished responses, by the baseline's reward
-  std::map<Prefix, double> prefix_reward;    // of partial and finished responses, by the target
+  std::map<Prefix, double> prefix_reward;    // of partial and finished responses, by the target;
+                                             // empty where the file has none
+  std::optional<double> max_reward;          // as written
   nlohmann::json cases;                      // as written, an object; what read_table() reads is in
                                              // cases.NAME.policy
 
@@ -31,8 +33,8 @@ struct TabularWorld {
   std::shared_ptr<const TabularModel> model(const Table& policy, const std::string& name) const;
 };
 
-// `what` names the source in error messages. Throws Error (input) for a world that is malformed,
-// (io) for a file that can't be read.
+// `what` names the source in error messages. Throws Error (input) for a world that is malformed or
+// has a key it should not, (io) for a file that can't be read.
 TabularWorld load_world(const std::filesystem::path& path);
 TabularWorld parse_world(const nlohmann::json& json, const std::string& what = "the world");
 

@@ -1,0 +1,11 @@
+// A whole file written at once.
+#pragma once
+
+#include <string>
+
+namespace tq::app {
+
+// Puts the whole text there, or leaves what was there as it was. Throws Error (io).
+void write_file(const std::string& path, const std::string& text);
+
+}  // namespace tq::app
