@@ -7,6 +7,7 @@ namespace tq::app {
 
 void add_generate(CLI::App& app);
 void add_fit(CLI::App& app);
+void add_control(CLI::App& app);
 void add_score(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_report(CLI::App& app);

@@ -45,8 +45,8 @@ void add_source_flags(CLI::App& command, FitFlags& f) {
                   "Pairs or labelled texts, gzip-compressed or not: JSONL, a JSON array, HH-RLHF "
                   "dialogues, or LABEL TEXT lines")
       ->option_text("FILE[,FILE...]");
-  add_choice(command, "--data-format", f.data_format, "How the data is written",
-             {"auto", "jsonl", "hh", "labelled"}, "auto");
+  add_choice(command, "--data-format", f.data_format, "How the data is written", data_formats(),
+             "auto");
   command
       .add_option(
           "--prompt", f.prompt,
@@ -141,11 +141,11 @@ std::string head_name(const FitFlags& f) {
   return f.name.empty() ? std::filesystem::path(f.out).stem().string() : f.name;
 }
 
-void check_out(const FitFlags& f) {
-  const std::filesystem::path folder = std::filesystem::absolute(f.out).parent_path();
-  if (std::filesystem::is_directory(f.out) || ::access(folder.c_str(), W_OK | X_OK) != 0) {
+void check_out(const std::string& out) {
+  const std::filesystem::path folder = std::filesystem::absolute(out).parent_path();
+  if (std::filesystem::is_directory(out) || ::access(folder.c_str(), W_OK | X_OK) != 0) {
     throw Error(ErrorKind::io,
-                fmt::format("can't write {}: check the folder and the space left", f.out));
+                fmt::format("can't write {}: check the folder and the space left", out));
   }
 }
 

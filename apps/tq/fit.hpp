@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "import_head.hpp"
+#include "transferq/fit/units.hpp"
 
 namespace tq::app {
 
@@ -38,7 +40,15 @@ struct FitFlags {
 std::string head_name(const FitFlags& flags);
 
 // Throws Error, before anything costly is done, where --out can't be written.
-void check_out(const FitFlags& flags);
+void check_out(const std::string& out);
+
+// The files' names without their folders, for messages.
+std::string file_names(const std::string& files);
+// The names of --data-format.
+const std::vector<std::string>& data_formats();
+// The examples of files with commas between them. `prompt` goes before texts that have none; ""
+// leaves them by themselves.
+Units read_units(const std::string& files, const std::string& format, const std::string& prompt);
 
 void import_head(const FitFlags& flags);
 void fit_on_data(const FitFlags& flags);

@@ -26,19 +26,6 @@ ExampleFormat data_format(const std::string& name) {
   return name == "labelled" ? ExampleFormat::labelled : ExampleFormat::automatic;
 }
 
-// `prompt` goes before texts that have none; "" leaves them by themselves.
-Units read_units(const std::string& files, ExampleFormat format, const std::string& prompt) {
-  Units units;
-  std::istringstream list(files);
-  for (std::string file; std::getline(list, file, ',');) {
-    append(units, make_units(read_examples(file, format), file));
-  }
-  for (Unit& unit : units.units) {
-    if (!prompt.empty() && unit.prompt.messages.empty()) unit.prompt = make_prompt("", prompt);
-  }
-  return units;
-}
-
 std::optional<double> strength(const std::string& text) {
   if (text == "auto") return std::nullopt;
   double value = 0;
@@ -121,13 +108,8 @@ HeadFile head_of(const FitFlags& f, const FitReport& r, const Model& model) {
   head.base_identity = model.identity();
   head.text = r.text;
   head.pooling = r.poolings[r.fit.set];
-  std::vector<std::string> files;
-  std::istringstream list(f.data);
-  for (std::string file; std::getline(list, file, ',');) {
-    files.push_back(std::filesystem::path(file).filename().string());
-  }
   head.provenance = fmt::format("tq fit on {} {} of {}", r.fitted,
-                                r.pairs ? "pairs" : "labelled texts", fmt::join(files, ", "));
+                                r.pairs ? "pairs" : "labelled texts", file_names(f.data));
   head.weights = r.fit.map.weights;
   head.bias = r.fit.map.bias;
   head.calibration = r.fit.calibration;
@@ -157,17 +139,43 @@ ExtractOptions extract_options(const FitFlags& f, bool prompts) {
 
 }  // namespace
 
+std::string file_names(const std::string& files) {
+  std::vector<std::string> names;
+  std::istringstream list(files);
+  for (std::string file; std::getline(list, file, ',');) {
+    names.push_back(std::filesystem::path(file).filename().string());
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+const std::vector<std::string>& data_formats() {
+  static const std::vector<std::string> names{"auto", "jsonl", "hh", "labelled"};
+  return names;
+}
+
+Units read_units(const std::string& files, const std::string& format, const std::string& prompt) {
+  Units units;
+  std::istringstream list(files);
+  for (std::string file; std::getline(list, file, ',');) {
+    append(units, make_units(read_examples(file, data_format(format)), file));
+  }
+  for (Unit& unit : units.units) {
+    if (!prompt.empty() && unit.prompt.messages.empty()) unit.prompt = make_prompt("", prompt);
+  }
+  return units;
+}
+
 void fit_on_data(const FitFlags& f) {
   const std::stop_token stop = stop_on_signals();
   const std::optional<double> l2 = strength(f.l2);
-  check_out(f);
+  check_out(f.out);
   ModelStore models({f.gpu_layers});
   const Policy base(models.model(f.model), f.format == "raw" ? Format::raw : Format::chat);
 
-  Units units = read_units(f.data, data_format(f.data_format), f.prompt);
+  Units units = read_units(f.data, f.data_format, f.prompt);
   if (f.limit > 0) units.units = sample(std::move(units.units), f.limit, f.seed);
   Units test;
-  if (!f.test.empty()) test = read_units(f.test, data_format(f.data_format), f.prompt);
+  if (!f.test.empty()) test = read_units(f.test, f.data_format, f.prompt);
   const Loss loss = loss_of(f, units);
   const Reads reads = reads_of(f, units.units, test.units);
   const ExtractOptions options = extract_options(f, reads.prompts);

@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
   tq::app::add_generate(app);
   tq::app::add_score(app);
   tq::app::add_fit(app);
+  tq::app::add_control(app);
   tq::app::add_eval(app);
   tq::app::add_report(app);
   tq::app::add_lab(app);

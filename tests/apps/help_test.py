@@ -36,7 +36,7 @@ class HelpTest(CommandTest):
                     self.assertEqual(example[0], command)
 
     def test_every_flag_is_explained(self):
-        for command in ("generate", "score", "fit", "eval", "report", "models"):
+        for command in ("generate", "score", "fit", "control", "eval", "report", "models"):
             for line in re.findall(r"^  (--.*(?:\n {20,}.*)?)", self.help(command), re.M):
                 self.assertRegex(line, r"\s{2,}\S+ \S+|\n +\S+ \S+", line)
 
@@ -53,7 +53,7 @@ class HelpTest(CommandTest):
         (self.folder / "head.json").write_text(json.dumps({"weights": [0.0]}))
         self.write("answers.jsonl", json.dumps({"prompt": "p", "response": "r"}))
         self.write("pairs.jsonl", json.dumps({"prompt": "p", "chosen": "r", "rejected": "s"}))
-        for command in ("generate", "score", "fit"):
+        for command in ("generate", "score", "fit", "control"):
             for example in examples(self.help(command)):
                 with self.subTest(example=example):
                     # Without a model, all is well but that.

@@ -61,6 +61,30 @@ class RealTest(CommandTest):
             spent = row["evaluations"]["policy"] / row["response_tokens"]
             self.assertLessEqual(spent, 5 * (8 + 1) + 2)
 
+    def test_a_control_vector_steers(self):
+        vector = self.folder / "glad.gguf"
+        self.assert_ok(self.tq("control", "--positive", "You are delighted and full of joy.",
+                               "--negative", "You are miserable and full of gloom.", "--out",
+                               vector, "--threads", 1))
+        texts = ("How was your weekend?", "Write one line about a meeting.",
+                 "What should I do this evening?", "Describe your favourite place.",
+                 "Tell me something about dogs.", "What makes a good friend?",
+                 "What do you think of winter?", "Describe a rainy day.",
+                 "How was the weather?", "What did you dream about?")
+        prompts = self.write("prompts.jsonl",
+                             "".join(json.dumps({"prompt": text}) + "\n" for text in texts))
+
+        def mean(scale):
+            result = self.tq("generate", "--prompts", prompts, "--json", "--threads", 1,
+                             "--max-tokens", 12, "--reward", "head=sentiment", "--baseline",
+                             f"control={vector},control-scale={scale}")
+            rows = self.assert_ok(result).rows()
+            return sum(row["reward"] for row in rows) / len(rows)
+
+        plain = mean(0)
+        self.assertGreater(mean(1), plain + 1)
+        self.assertLess(mean(-1), plain - 1)
+
     def test_a_head_for_another_quantisation(self):
         result = self.tq("generate", "Hi", "--threads", 1, "--model", "smollm2-f32", "--decoder",
                          "tq", "--reward", "head=sentiment")

@@ -53,6 +53,20 @@ TEST(ExamplesTest, ReadsResponses) {
   EXPECT_TRUE(rows[2].prompt.messages.empty());
 }
 
+TEST(ExamplesTest, PositiveAndNegativeArePairsToo) {
+  const auto pairs = parse(R"({"positive":"x","negative":"y"})"
+                           "\n"
+                           R"({"prompt":"Q","positive":"a","negative":"b"})")
+                         .pairs;
+  ASSERT_EQ(pairs.size(), 2u);
+  EXPECT_EQ(pairs[0].chosen, "x");
+  EXPECT_EQ(pairs[0].rejected, "y");
+  EXPECT_EQ(pairs[1].prompt.messages.at(0).content, "Q");
+  expect_refused({"line 1", "negative"}, R"({"positive":"x"})");
+  // A single response may have a field of that name.
+  EXPECT_EQ(parse(R"({"text":"T","label":1,"positive":true})").rows.size(), 1u);
+}
+
 TEST(ExamplesTest, ReadsPairs) {
   const auto pairs = parse(std::string(kPair) + R"({"chosen":"x","rejected":"y"})").pairs;
   ASSERT_EQ(pairs.size(), 2u);

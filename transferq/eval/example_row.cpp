@@ -43,16 +43,18 @@ bool same(const std::vector<Message>& a, const std::vector<Message>& b) {
   });
 }
 
-Pair pair_of(const json& row, std::size_t line) {
-  for (const char* key : {"chosen", "rejected"}) {
+Pair pair_of(const json& row, std::size_t line, const char* better = "chosen",
+             const char* worse = "rejected") {
+  for (const char* key : {better, worse}) {
     if (!row.contains(key)) throw Error(ErrorKind::input, fmt::format("the row lacks '{}'", key));
   }
   Pair pair{row_id(row, line), line, prompt_of(row, line), {}, {}};
   std::vector<Message> before_chosen, before_rejected;
-  pair.chosen = response_of(row, "chosen", before_chosen);
-  pair.rejected = response_of(row, "rejected", before_rejected);
+  pair.chosen = response_of(row, better, before_chosen);
+  pair.rejected = response_of(row, worse, before_rejected);
   if (!same(before_chosen, before_rejected)) {
-    throw Error(ErrorKind::input, "'chosen' and 'rejected' differ before their last message");
+    throw Error(ErrorKind::input,
+                fmt::format("'{}' and '{}' differ before their last message", better, worse));
   }
   if (!before_chosen.empty()) pair.prompt.messages = std::move(before_chosen);
   return pair;
@@ -93,6 +95,10 @@ bool is_dialogue_row(const json& row) {
 ExampleRow json_row(const json& row, std::size_t line) {
   row_id(row, line);  // an object, then
   if (row.contains("chosen") || row.contains("rejected")) return pair_of(row, line);
+  const bool single = row.contains("response") || row.contains("text");
+  if (!single && (row.contains("positive") || row.contains("negative"))) {
+    return pair_of(row, line, "positive", "negative");
+  }
   return example_of(row, line);
 }
 

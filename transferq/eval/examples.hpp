@@ -3,8 +3,9 @@
 // Forms, told apart by their first row unless one is named:
 //   json      JSONL or a JSON array of {"id", "prompt"|"messages", "response"[, "label"]} or
 //             {"id", "prompt"|"messages", "chosen", "rejected"}. "text" may stand for "response",
-//             "prompt" may be a list of messages, and chosen and rejected may be lists of messages
-//             that end with the response (the published form of UltraFeedback).
+//             "prompt" may be a list of messages, chosen and rejected may be lists of messages that
+//             end with the response (the published form of UltraFeedback), and "positive" and
+//             "negative" may stand for them.
 //   hh        JSONL of {"chosen", "rejected"}, each a whole dialogue (see dialogue.hpp)
 //   CSV       with a header that has "response", "text" or "chosen"; the columns are named as the
 //   keys

@@ -3,51 +3,31 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
-#include <string_view>
+#include <vector>
 
 #include "transferq/core/error.hpp"
-#include "transferq/engine/llama/gguf_file.hpp"
+#include "transferq/engine/llama/control_file.hpp"
 
 namespace tq::llama {
 namespace {
 
-// The layer of a tensor named direction.N, or 0.
-int direction_layer(std::string_view name) {
-  constexpr std::string_view kPrefix = "direction.";
-  int layer = 0;
-  if (name.substr(0, kPrefix.size()) == kPrefix) {
-    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), layer);
-  }
-  return layer;
-}
-
-// Reads the published control-vector format: one F32 tensor direction.N for each layer N >= 1.
 void apply_control_vector(const LoadedModel& model, const std::string& path, double scale,
                           llama_context* context) {
-  const GgufFile file = GgufFile::open(path, ErrorKind::model, true);
+  const ControlFile control = read_control(path);
   const auto width = static_cast<std::size_t>(llama_model_n_embd(model.get()));
   const auto layers = static_cast<std::size_t>(llama_model_n_layer(model.get()));
-  std::vector<float> data(width * layers, 0.0f);
-  const auto count = gguf_get_n_tensors(file.get());
-  for (std::int64_t i = 0; i < count; ++i) {
-    const char* name = gguf_get_tensor_name(file.get(), i);
-    const int layer = direction_layer(name);
-    const auto values = file.values(name);
-    if (layer < 1 || static_cast<std::size_t>(layer) > layers || !values ||
-        values->size() != width) {
+  std::vector<float> data(width * layers, 0.0f);  // from layer 1 on
+  for (const auto& [layer, values] : control.directions) {
+    if (static_cast<std::size_t>(layer) > layers || values.size() != width) {
       throw Error(ErrorKind::model,
-                  fmt::format("{} is not a control vector for {}: its tensor '{}' does not fit a "
-                              "model of {} layers and width {}",
-                              path, model.name(), name, layers, width));
+                  fmt::format("{} is not a control vector for {}: its tensor 'direction.{}' of {} "
+                              "numbers does not fit a model of {} layers and width {}",
+                              path, model.name(), layer, values.size(), layers, width));
     }
     float* row = data.data() + width * static_cast<std::size_t>(layer - 1);
-    for (std::size_t j = 0; j < width; ++j) {
-      row[j] += static_cast<float>(scale) * (*values)[j];
-    }
+    for (std::size_t j = 0; j < width; ++j) row[j] = static_cast<float>(scale) * values[j];
   }
-  if (count == 0 ||
-      llama_set_adapter_cvec(context, data.data(), data.size(), static_cast<std::int32_t>(width), 1,
+  if (llama_set_adapter_cvec(context, data.data(), data.size(), static_cast<std::int32_t>(width), 1,
                              static_cast<std::int32_t>(layers)) != 0) {
     throw Error(ErrorKind::model,
                 fmt::format("{} holds no control vector that {} can use", path, model.name()));

@@ -6,20 +6,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <thread>
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/logspace.hpp"
-#include "transferq/engine/llama/adapter.hpp"
+#include "transferq/engine/llama/context.hpp"
 #include "transferq/engine/llama/runtime.hpp"
 
 namespace tq::llama {
 namespace {
 
-// Tokens in one evaluation. The compute buffers grow with it; prefill gains little beyond.
-constexpr std::size_t kBatch = 512;
-// llama.cpp rounds the memory up to this many cells anyway.
-constexpr std::size_t kCellBlock = 256;
 // What a feed may want of each of its tokens; all else is of the last one.
 constexpr Want kEachToken = Want::states | Want::likelihood;
 
@@ -46,39 +41,10 @@ LlamaSession::LlamaSession(std::shared_ptr<const LoadedModel> model, const Sessi
   const std::size_t cells = options.cells == 0 ? model_->context() : options.cells;
   const std::size_t branches =
       std::clamp<std::size_t>(options.branches, 1, llama_max_parallel_sequences());
-  // More threads than cores would wait for each other, spinning.
-  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const int threads = options.threads > 0 ? std::min(options.threads, cores) : cores;
-  const ggml_type cache = options.cache == CacheType::f32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
   batch_capacity_ = kBatch;
   output_capacity_ = std::clamp(options.outputs, branches, std::max(branches, kBatch));
-
-  llama_context_params params = llama_context_default_params();
-  params.n_ctx = static_cast<std::uint32_t>((cells + kCellBlock - 1) / kCellBlock * kCellBlock);
-  params.n_batch = params.n_ubatch = kBatch;
-  params.n_seq_max = static_cast<std::uint32_t>(branches);
-  params.n_outputs_max = static_cast<std::uint32_t>(output_capacity_);
-  params.n_threads = params.n_threads_batch = threads;
-  params.kv_unified = true;
-  params.swa_full = true;  // a window that forgot its past could not be truncated or forked
-  params.type_k = params.type_v = cache;
-  params.no_perf = true;
-  // On the CPU, a shared prefix is one matrix product for all branches only without flash
-  // attention.
-  params.flash_attn_type =
-      llama_supports_gpu_offload() ? LLAMA_FLASH_ATTN_TYPE_AUTO : LLAMA_FLASH_ATTN_TYPE_DISABLED;
-  params.cb_eval = on_tensor;
-  params.cb_eval_user_data = this;
-  params.abort_callback = on_abort;
-  params.abort_callback_data = this;
-  clear_log();
-  context_.reset(llama_init_from_model(model_->get(), params));
-  if (context_ == nullptr) {
-    throw Error(ErrorKind::capacity,
-                fmt::format("no memory for a context of {} cells on {}: {}; lower --context", cells,
-                            model_->name(), last_error()));
-  }
-  apply_adapter(*model_, options.adapter, context_.get());
+  context_ = open_context(*model_, options, {cells, branches, output_capacity_},
+                          {on_tensor, on_abort, this});
   table_ = std::make_unique<BranchTable>(branches, cells);
   batch_ = llama_batch_init(static_cast<std::int32_t>(batch_capacity_), 0, 1);
 }

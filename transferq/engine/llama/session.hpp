@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "transferq/engine/branch_table.hpp"
+#include "transferq/engine/llama/context.hpp"
 #include "transferq/engine/llama/loaded_model.hpp"
 
 namespace tq::llama {
@@ -30,16 +31,13 @@ class LlamaSession final : public Session {
 
  private:
   struct Slot;  // where in the batch the output of a feed comes from
-  struct Free {
-    void operator()(llama_context* context) const { llama_free(context); }
-  };
   static bool on_tensor(ggml_tensor* tensor, bool ask, void* self);
   static bool on_abort(void* self);
   void add(const Feed& feed, std::size_t offset, bool output);
   void evaluate(std::span<const Slot> slots, std::vector<Output>& outputs);
 
   std::shared_ptr<const LoadedModel> model_;
-  std::unique_ptr<llama_context, Free> context_;
+  Context context_;
   std::unique_ptr<BranchTable> table_;
   llama_batch batch_;
   std::size_t batch_capacity_;
