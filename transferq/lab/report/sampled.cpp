@@ -16,6 +16,8 @@
 #include "transferq/lab/solve.hpp"
 #include "transferq/reward/table.hpp"
 #include "transferq/rollout/continuation.hpp"
+#include "transferq/value/indirect.hpp"
+#include "transferq/value/soft.hpp"
 
 namespace tq::lab {
 namespace {
@@ -50,6 +52,7 @@ struct Method {
   const Law* roller = nullptr;
   bool kl = true;      // whether its KL is exact and not a bound
   bool first = false;  // whether to show the values of the first token
+  Transfer transfer = Transfer::direct;
 };
 
 std::shared_ptr<const tabular::TabularModel> model_of(const Tree& tree, const Law& law,
@@ -63,6 +66,15 @@ std::shared_ptr<const tabular::TabularModel> model_of(const Tree& tree, const La
   return std::make_shared<tabular::TabularModel>(
       tree.vocabulary(), table,
       tabular::TabularOptions{.name = name, .end = tree.end(), .begin = true});
+}
+
+std::shared_ptr<const Reward> baseline_reward_of(const World& world,
+                                                 const std::shared_ptr<const Model>& reader) {
+  std::map<std::vector<Token>, double> table;
+  for (Node node = 0; node < world.tree.size(); ++node) {
+    if (world.tree.leaf(node)) table[world.tree.prefix(node)] = world.baseline_reward[node];
+  }
+  return make_table_reward(std::move(table), reader);
 }
 
 std::shared_ptr<const Reward> reward_of(const World& world,
@@ -90,6 +102,14 @@ std::vector<Method> methods(const World& world, const Law& target, const Law& ot
         std::make_unique<Continuation>(ContinuationOptions{
             .horizon = horizon, .samples = greedy ? 1 : o.rollouts, .greedy = greedy}));
   };
+  // Everything the other baseline proposes, its roll-outs weighted.
+  const auto weighted = [&](double temperature, std::unique_ptr<Valuation> valuation) {
+    return std::make_shared<TokenValueDecoder>(
+        TokenValueOptions{temperature, all, Proposal::baseline, Proposal::baseline, Choose::sample},
+        std::make_unique<Continuation>(
+            ContinuationOptions{.horizon = world.tree.max_tokens(), .samples = o.rollouts}),
+        std::move(valuation));
+  };
   constexpr Proposal kBase = Proposal::baseline, kRef = Proposal::reference;
   const std::size_t end = world.tree.max_tokens(), k = world.top_k;
   const Law* const sft = &world.sft;
@@ -105,6 +125,10 @@ std::vector<Method> methods(const World& world, const Law& target, const Law& ot
        &target},
       {"tq_direct_with_mismatched_baseline", valued(all, kBase, kBase, false, end), &other, &other,
        &other, true, true},
+      {"tq_indirect", weighted(world.alpha, std::make_unique<Indirect>(world.beta)), &other, &other,
+       &other, true, false, Transfer::indirect},
+      {"tq_soft", weighted(world.beta, std::make_unique<Soft>(world.beta)), &other, &other, &other,
+       true, false, Transfer::soft},
       {"cd", valued(all, kRef, kRef, false, end), sft, sft, sft, true, true},
   };
   if (world.prefix_reward) out.push_back({"args", valued(all, kRef, kRef, false, 0), sft});
@@ -121,13 +145,15 @@ struct Drawn {
 };
 
 Drawn run(const World& world, const Method& method, const std::shared_ptr<const Model>& sft,
-          const std::shared_ptr<const Reward>& reward, const SampleOptions& o) {
+          const std::shared_ptr<const Reward>& reward,
+          const std::shared_ptr<const Reward>& baseline_reward, const SampleOptions& o) {
   const Setup setup{Policy(sft, Format::raw),
                     Policy(model_of(world.tree, *method.baseline, method.name), Format::raw),
                     reward,
                     method.decoder,
                     world.tree.max_tokens(),
-                    o.seed};
+                    o.seed,
+                    baseline_reward};
   SessionOptions session;
   session.cells = 1 << 16;
   Worker worker(setup, session);
@@ -156,7 +182,7 @@ Expected with_rollouts(const World& world, const Method& method, const SampleOpt
   Expected out;
   for (std::size_t batch = 0; batch < kBatches; ++batch) {
     const RolledLaw rolled =
-        law_of_rollouts(world, *method.proposal, *method.roller, Transfer::direct,
+        law_of_rollouts(world, *method.proposal, *method.roller, method.transfer,
                         {o.rollouts, kRepeats, o.seed * kBatches + batch});
     out.reward.add(expected(world.tree, rolled.law, world.reward)[0]);
     out.kl.add(rolled.kl);
@@ -186,11 +212,11 @@ std::vector<SampledRow> sample(const World& world, const SampleOptions& options)
   const Law& other = solution.at("aligned_to_baseline_reward").law;
   const Law top = top_candidates(world.tree, target, world.top_k);
   const auto sft = model_of(world.tree, world.sft, "sft");
-  const auto reward = reward_of(world, sft);
+  const auto reward = reward_of(world, sft), baseline_reward = baseline_reward_of(world, sft);
   std::vector<SampledRow> out;
   for (const Method& method : methods(world, target, other, top, options)) {
     const Case& exact = solution.at(method.name);
-    const Drawn drawn = run(world, method, sft, reward, options);
+    const Drawn drawn = run(world, method, sft, reward, baseline_reward, options);
     const auto add = [&](const std::string& number, double value, const Mean& sampled,
                          const Mean* rolled = nullptr) {
       out.push_back({method.name, number, value, rolled ? rolled->mean() : value,

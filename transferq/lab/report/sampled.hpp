@@ -1,6 +1,7 @@
 // The production decoders run in a world, many times, beside what the exact solution says of them:
-// decode/token_value with rollout/continuation, decode/best_of and decode/plain on the tabular
-// engine. Not a proof but a check that the two, which share no code, agree.
+// decode/token_value with rollout/continuation and the valuations of value/, decode/best_of and
+// decode/plain on the tabular engine. Not a proof but a check that the two, which share no code,
+// agree.
 //
 // Thread-safety: pure function.
 #pragma once
@@ -35,8 +36,7 @@ struct SampledRow {
   double deviation() const;
 };
 
-// Methods without a production decoder are left out, ARGS where the world has no rewards of
-// prefixes. Throws Error.
+// ARGS is left out where the world has no rewards of prefixes. Throws Error.
 std::vector<SampledRow> sample(const World& world, const SampleOptions& options);
 
 }  // namespace tq::lab
