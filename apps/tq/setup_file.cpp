@@ -52,6 +52,7 @@ std::string item(const toml::node& node, const std::string& key) {
 std::string with_paths(const std::string& value, const std::string& key, const std::string& setup) {
   const std::filesystem::path folder = std::filesystem::path(setup).parent_path();
   if (key == "model" || key == "baseline" || key == "reward") return list_beside(value, folder);
+  if (key == "data") return files_beside(value, folder);
   return key == "prompts" ? file_beside(value, folder) : value;
 }
 
