@@ -54,6 +54,7 @@ std::string with_paths(const std::string& value, const std::string& key, const s
   if (key == "model" || key == "baseline" || key == "reward" || key == "baseline-reward") {
     return list_beside(value, folder);
   }
+  if (key == "data") return files_beside(value, folder);
   return key == "prompts" ? file_beside(value, folder) : value;
 }
 

@@ -1,6 +1,7 @@
 #include "setup_paths.hpp"
 
 #include <set>
+#include <sstream>
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/spec.hpp"
@@ -47,6 +48,15 @@ std::string file_beside(const std::string& value, const fs::path& folder) {
   std::error_code none;
   const fs::path path = folder / value;  // the value itself, where it is absolute
   return !value.empty() && fs::is_regular_file(path, none) ? path.string() : value;
+}
+
+std::string files_beside(const std::string& values, const fs::path& folder) {
+  std::string out;
+  std::istringstream files(values);
+  for (std::string file; std::getline(files, file, ',');) {
+    out += (out.empty() ? "" : ",") + file_beside(file, folder);
+  }
+  return out;
 }
 
 std::string list_beside(const std::string& list, const fs::path& folder) {

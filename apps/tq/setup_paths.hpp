@@ -11,6 +11,9 @@ namespace tq::app {
 // The path of the file of that name in `folder`, or the value as it is where there is none.
 std::string file_beside(const std::string& value, const std::filesystem::path& folder);
 
+// The same for each of several files with commas between them.
+std::string files_beside(const std::string& values, const std::filesystem::path& folder);
+
 // The same for each file in the list of a policy or a reward, and the lists in it: models, heads,
 // adapters and texts written as @FILE. The command of a program and the model of a server are no
 // files. A list that can't be read stays as it is, for whoever reads it next.

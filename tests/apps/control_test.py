@@ -80,6 +80,13 @@ class ControlTest(TinyTest):
         self.assertEqual(report["method"], "pca")
         self.assertIn("'Be kind' against 'Be rude'", report["contrast"])
 
+    def test_files_that_a_setup_names_lie_beside_it(self):
+        (self.folder / "sub").mkdir()
+        for name in ("a", "b"):
+            self.write(f"sub/{name}.jsonl", json.dumps({"positive": name, "negative": "c"}))
+        setup = self.write("sub/setup.toml", 'data = "a.jsonl,b.jsonl"\n')
+        self.assertEqual(self.report("--setup", setup)["pairs"], 2)
+
     def test_another_models_vector(self):
         wide = self.make("model", "wide.gguf", "--embedding", 64)
         self.report(*SYSTEMS, model=wide)
