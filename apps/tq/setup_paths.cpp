@@ -54,7 +54,8 @@ std::string files_beside(const std::string& values, const fs::path& folder) {
   std::string out;
   std::istringstream files(values);
   for (std::string file; std::getline(files, file, ',');) {
-    out += (out.empty() ? "" : ",") + file_beside(file, folder);
+    if (!out.empty()) out += ',';
+    out += file_beside(file, folder);
   }
   return out;
 }
