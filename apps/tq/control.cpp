@@ -18,6 +18,7 @@
 #include "transferq/core/text.hpp"
 #include "transferq/engine/llama/control_file.hpp"
 #include "transferq/eval/data/prompt_set.hpp"
+#include "write_file.hpp"
 
 namespace tq::app {
 namespace {

@@ -141,14 +141,6 @@ std::string head_name(const FitFlags& f) {
   return f.name.empty() ? std::filesystem::path(f.out).stem().string() : f.name;
 }
 
-void check_out(const std::string& out) {
-  const std::filesystem::path folder = std::filesystem::absolute(out).parent_path();
-  if (std::filesystem::is_directory(out) || ::access(folder.c_str(), W_OK | X_OK) != 0) {
-    throw Error(ErrorKind::io,
-                fmt::format("can't write {}: check the folder and the space left", out));
-  }
-}
-
 void add_fit(CLI::App& app) {
   auto flags = std::make_shared<FitFlags>();
   CLI::App* command =

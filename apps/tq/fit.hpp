@@ -39,9 +39,6 @@ struct FitFlags {
 // The name of the head: the flag's, or the file's.
 std::string head_name(const FitFlags& flags);
 
-// Throws Error, before anything costly is done, where --out can't be written.
-void check_out(const std::string& out);
-
 // The files' names without their folders, for messages.
 std::string file_names(const std::string& files);
 // The names of --data-format.

@@ -16,6 +16,7 @@
 #include "transferq/core/error.hpp"
 #include "transferq/fit/feature_store.hpp"
 #include "transferq/policy/model_store.hpp"
+#include "write_file.hpp"
 
 namespace tq::app {
 namespace {

@@ -45,6 +45,12 @@ void check(const SweepFlags& f) {
     refuse(fmt::format("--out {} ends neither in .csv nor in .json", f.out));
   }
   if (f.json && !f.out.empty()) refuse("--json is for standard output; --out FILE.json needs none");
+  if (!f.out.empty() && f.out == f.html) {
+    refuse(fmt::format("--out and --html are both {}; give each a file of its own", f.out));
+  }
+  for (const std::string& out : {f.out, f.html}) {
+    if (!out.empty()) check_out(out);
+  }
   for (const std::string& file : f.worlds.files) {
     for (const std::string& out : {f.out, f.html}) {
       std::error_code code;
@@ -103,9 +109,11 @@ void run_sweep(const SweepFlags& f) {
   check(f);
   const std::vector<NamedWorld> worlds = worlds_of(f.worlds);
   const std::vector<std::string>& sweeps = f.over.empty() ? lab::sweep_names() : f.over;
-  const bool horizon = std::find(sweeps.begin(), sweeps.end(), "horizon") != sweeps.end();
+  const bool prefixes = std::any_of(sweeps.begin(), sweeps.end(), [](const std::string& name) {
+    return name == "horizon" || name == "alpha" || name == "rollouts";
+  });
   for (const NamedWorld& named : worlds) {
-    if (named.world.prefix_reward || !horizon) continue;
+    if (named.world.prefix_reward || !prefixes) continue;
     fmt::print(stderr, "{} has no prefix_reward: args and horizons, which read it, are left out\n",
                named.name);
   }

@@ -101,8 +101,15 @@ void apply_setup_table(CLI::App& command, const toml::table& table, const std::s
       if (name != "help" && name != "setup") names.push_back(name);
     }
   }
+  // Either chooses alpha: what is nearer than this table has settled it.
+  const auto given = [&](const char* flag) {
+    const CLI::Option* option = command.get_option_no_throw(flag);
+    return option != nullptr && option->count() > 0;
+  };
+  const bool alpha = given("--alpha"), budget = given("--kl-budget");
   for (const auto& [k, value] : table) {
     const std::string key(k.str());
+    if ((key == "alpha" && budget) || (key == "kl-budget" && alpha)) continue;
     if (std::find(names.begin(), names.end(), key) == names.end()) {
       const std::string near = nearest_name(key, names);
       throw Error(ErrorKind::usage,

@@ -36,7 +36,9 @@ std::string lists_beside(const std::string& value, const fs::path& folder) {
 
 std::string value_beside(const Spec& spec, const std::string& key, const fs::path& folder) {
   const std::string value = spec.get(key);
-  if (value.rfind('@', 0) == 0) return '@' + file_beside(value.substr(1), folder);
+  // A system prompt is text, whatever it begins with.
+  if (key != "system" && value.rfind('@', 0) == 0)
+    return '@' + file_beside(value.substr(1), folder);
   if (kFiles.count(key) > 0) return file_beside(value, folder);
   if (kLists.count(key) > 0 && !spec.has("http")) return lists_beside(value, folder);
   return value;

@@ -1,6 +1,7 @@
 #include "write_file.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -36,6 +37,17 @@ void write_file(const std::string& path, const std::string& text) {
   std::error_code code;
   std::filesystem::rename(part, path, code);
   if (code) fail(code.value());
+}
+
+void check_out(const std::string& path) {
+  namespace fs = std::filesystem;
+  if (fs::exists(path) && !fs::is_regular_file(path) && !fs::is_directory(path))
+    return;  // a device
+  const fs::path folder = fs::absolute(path).parent_path();
+  if (fs::is_directory(path) || ::access(folder.c_str(), W_OK | X_OK) != 0) {
+    throw Error(ErrorKind::io,
+                fmt::format("can't write {}: check the folder and the space left", path));
+  }
 }
 
 }  // namespace tq::app

@@ -110,6 +110,14 @@ class BadEvalTest(TinyTest):
         self.refuses(1, run('decoder = "tq"', f'reward = "head=sentiment,model={self.model}"'),
                      "run 'mine'", "sentiment")
 
+    def test_a_run_chooses_between_alpha_and_a_budget(self):
+        both = ('decoder = "tq"', 'reward = "length=5"', "kl-budget = 3.0")
+        run = '[[decoder]]\nname = "mine"\n' + "".join(f"{line}\n" for line in both)
+        self.refuses(2, (DATA, PLAIN, run + "alpha = 0.5\n"), "run 'mine'", "--kl-budget")
+        # Of all runs and of one: the nearer one counts, so this fails for its sample alone.
+        setup = self.setup("alpha = 0.5\n", DATA, PLAIN, run)
+        self.assert_fails(self.eval(setup, "--shard", "5/5"), 2, "only 4")
+
     def test_out(self):
         setup = self.setup(DATA, PLAIN)
         self.assert_fails(self.tq("eval", setup), 2, "--out FILE.jsonl is missing")

@@ -31,19 +31,16 @@ def sorted_rows(path):
 
 class EvalKillTest(TinyTest):
     def run_to_its_end(self, command):
-        """How long it took."""
-        start = time.monotonic()
         done = subprocess.run(list(map(str, command)), cwd=self.folder, env=self.env(), check=False,
                               capture_output=True, timeout=300)
         self.assertEqual(done.returncode, 0, done.stderr)
-        return time.monotonic() - start
 
     def check(self, command, kills, seed, inside):
         """`command(out)` killed so often, of which at least `inside` leave the file unfinished."""
         whole = self.folder / "whole.jsonl"
-        duration = self.run_to_its_end(command(whole))
+        self.run_to_its_end(command(whole))
         expected, size = sorted_rows(whole), whole.stat().st_size
-        start = self.run_to_its_end(command(whole))  # nothing is left to do
+        self.run_to_its_end(command(whole))  # nothing is left to do
         self.assertEqual(sorted_rows(whole), expected)
         self.assertEqual(len(set(expected)), len(expected))
 
@@ -55,8 +52,8 @@ class EvalKillTest(TinyTest):
             code = None
             while code != 0:
                 before = out.stat().st_size if out.exists() else 0
-                code = self.run_or_kill(command(out), killed < kills, draw,
-                                        (start / 2, start + 2 * (duration - start) / kills))
+                more = draw.uniform(0, 2 * size / kills)
+                code = self.run_or_kill(command(out), killed < kills and (out, before + more), draw)
                 if code == 0:
                     continue
                 killed += 1
@@ -71,14 +68,16 @@ class EvalKillTest(TinyTest):
         self.assertGreaterEqual(unfinished, inside, "kills came too late or too early")
         self.assertGreaterEqual(grown, inside // 2, "no rows between the kills")
 
-    def run_or_kill(self, command, kill, draw, delays):
+    def run_or_kill(self, command, kill, draw):
+        """Kills it a moment after the file `kill[0]` has `kill[1]` bytes, however fast the machine."""
         process = subprocess.Popen(list(map(str, command)), cwd=self.folder, env=self.env(),
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if kill:
-            try:
-                process.wait(draw.uniform(*delays))
-            except subprocess.TimeoutExpired:
-                process.kill()
+            out, size = kill
+            while process.poll() is None and (out.stat().st_size if out.exists() else 0) < size:
+                time.sleep(0.0002)
+            time.sleep(draw.uniform(0, 0.003))
+            process.kill()
         _, err = process.communicate(timeout=300)
         self.assertIn(process.returncode, (0, -signal.SIGKILL), err)
         return process.returncode

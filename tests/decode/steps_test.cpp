@@ -94,6 +94,20 @@ TEST_F(StepsTest, ACommitKeepsItsRollOutsMemoryAndEvaluatesNothingAgain) {
   }
 }
 
+TEST_F(StepsTest, ABudgetIsSharedByTheTokensThatAStepCanMake) {
+  const auto decode = [&](std::size_t commit) {
+    DecoderOptions o = options(1, commit);
+    o.horizon = 1;
+    o.kl_budget = 4.0;
+    return run(setup_of(endless_, o, reward_of(noise), 6), make_prompt("a", "1.2."));
+  };
+  const Answer two = decode(2), many = decode(6);
+  EXPECT_EQ(two.decoded.tokens, many.decoded.tokens);
+  EXPECT_EQ(two.decoded.kl_to_reference, many.decoded.kl_to_reference);
+  ASSERT_TRUE(many.steps[0].alpha);
+  EXPECT_EQ(two.steps[0].alpha, many.steps[0].alpha);
+}
+
 TEST_F(StepsTest, ACommitOfTheWholeRollOutEvaluatesItsLastTokenAlone) {
   constexpr std::size_t kTokens = 2 * (kHorizon + 1) + 1;
   const auto rule = reward_of(noise);

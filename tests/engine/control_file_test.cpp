@@ -64,6 +64,21 @@ TEST_F(ControlFileTest, RefusesWhatIsNone) {
   refused("head.weight");
   llama::write_tiny_lora(path_, {});
   refused("lora");
+  ControlFile control;
+  control.directions[1] = {1, std::numeric_limits<float>::quiet_NaN()};
+  write_control(path_, control);
+  refused("not finite");
+  // Names that no writer of ours gives: the bytes are changed in place.
+  for (const auto& [name, word] : {std::pair("direction.1x", "direction.1x"),
+                                   std::pair("direction.01", "two directions for layer 1")}) {
+    control.directions = {{1, {1, 2}}, {10, {1, 2}}};
+    write_control(path_, control);
+    std::ifstream in(path_, std::ios::binary);
+    std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    bytes.replace(bytes.find("direction.10"), 12, name);
+    std::ofstream(path_, std::ios::binary) << bytes;
+    refused(word);
+  }
 }
 
 TEST_F(ControlFileTest, WritesNothingThatIsNone) {
@@ -89,7 +104,7 @@ TEST_F(ControlFileTest, OfAnotherModelIsRefused) {
   };
   refused(1, 31, {"control.gguf", "direction.1", "31", "width 32"});
   refused(1, 64, {"control.gguf", "direction.1", "64", "width 32"});
-  refused(3, 32, {"control.gguf", "direction.3", "2 layers"});
+  refused(2, 32, {"control.gguf", "direction.2", "2 layers"});  // layers are 0 and 1
 }
 
 }  // namespace

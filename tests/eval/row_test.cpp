@@ -90,7 +90,7 @@ TEST(Row, StepsSayTheirBlocksAndAlphaAndNullForWhatIsNoNumber) {
   const auto row = make_row(make_prompt("p", "Hi"), some(), kInfo, steps);
   EXPECT_EQ(row["steps"].dump(),
             "[{\"candidates\":[{\"token\":5,\"block\":[5,6],\"text\":\"ab\",\"logprob\":-0.5,"
-            "\"value\":null,\"probability\":1.0}],\"chosen\":5,\"alpha\":null},"
+            "\"value\":null,\"probability\":1.0}],\"chosen\":5,\"chosen_index\":0,\"alpha\":null},"
             "{\"candidates\":[],\"chosen\":6}]");
 }
 

@@ -63,6 +63,15 @@ TEST(Sweep, RowsAreSolutions) {
     if (row.alpha != world.alpha) continue;
     EXPECT_EQ(row.expected_reward, now.at(row.method).expected_reward);
   }
+  // Its points follow the scale of the reward: the same world in other units has the same KLs.
+  World scaled = world;
+  for (double& r : scaled.reward) r *= 100;
+  const auto here = sweep("frontier", "w", world, sweep_values("frontier", world));
+  const auto there = sweep("frontier", "w", scaled, sweep_values("frontier", scaled));
+  ASSERT_EQ(here.size(), there.size());
+  for (std::size_t i = 0; i < here.size(); ++i) {
+    EXPECT_NEAR(here[i].kl_to_sft, there[i].kl_to_sft, 1e-9);
+  }
   // The frontier passes through the reference and the aligned policy.
   const auto frontier = sweep("frontier", "w", world, {0, 1 / world.beta});
   EXPECT_NEAR(frontier.at(0).expected_reward, now.at("sft").expected_reward, 1e-15);

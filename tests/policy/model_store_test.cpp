@@ -54,6 +54,10 @@ TEST_F(ModelStoreTest, AnUnknownKeyOffersTheNearest) {
                [&] { read(model_ + ",sytem=Be kind"); });
   expect_error(ErrorKind::usage, {"lora-scale=much", "not a number"},
                [&] { read(model_ + ",lora=a,lora-scale=much"); });
+  for (const std::string scale : {"nan", "inf", "-inf"}) {
+    expect_error(ErrorKind::usage, {"control-scale=" + scale, "finite"},
+                 [&] { read(model_ + ",control=a,control-scale=" + scale); });
+  }
 }
 
 TEST_F(ModelStoreTest, MissingAndBrokenFilesAreClearErrors) {

@@ -67,6 +67,18 @@ TEST(Continuation, HorizonZeroEvaluatesTheCandidatesOnlyForTheirHiddenStates) {
   EXPECT_TRUE(e.rollouts.at(1).tokens.empty());
 }
 
+TEST(Continuation, WhereNothingIsRolledOutThereIsOneWayToDoSo) {
+  Bed bed = endless_bed();
+  for (const bool hidden : {false, true}) {
+    const Expansion none = bed.expand({.horizon = 0, .samples = 4}, {3, 1}, 100, hidden);
+    const Expansion last = bed.expand({.horizon = 5, .samples = 4}, {3, 1}, 1, hidden);
+    for (const Expansion* e : {&none, &last}) {
+      ASSERT_EQ(e->rollouts.size(), 2u);
+      EXPECT_EQ(e->rollouts[0].weight, 1.0);
+    }
+  }
+}
+
 TEST(Continuation, RollOutsComeByCandidateWithEqualWeights) {
   Bed bed = endless_bed();
   const Expansion e = bed.expand({.horizon = 3, .samples = 4}, {7, 2, 9});

@@ -10,8 +10,9 @@
 //
 // Two conventions of that code show in the values: a roll-out that ended is padded with the token
 // that ended it, and the reward is read at the last token that is not padding; and its reward
-// models have a head without bias, so a head's constant is left out of the values (it changes no
-// choice). The reward of the final response is the ordinary one.
+// models have a head without bias, so a head's constant is left out of the values (direct, it
+// changes no choice; in the indirect score it would count). The reward of the final response is the
+// ordinary one.
 #pragma once
 
 #include "transferq/decode/decoder.hpp"

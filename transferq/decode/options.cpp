@@ -15,13 +15,6 @@ void require(bool holds, const std::string& message) {
 }
 
 void validate_transfer(const DecoderOptions& o) {
-  if (o.transfer == Transfer::direct) return;
-  const bool soft = o.transfer == Transfer::soft;
-  require(o.name == "tq" || (o.name == "official" && !soft),
-          fmt::format("the decoder {} has no {} transfer; {}", o.name, soft ? "soft" : "indirect",
-                      soft ? "--decoder tq has" : "tq and official have"));
-  require(!soft || o.proposal == Proposal::baseline,
-          "--transfer soft weighs what the baseline proposes; leave out --proposal reference");
   require(o.beta > 0 && std::isfinite(o.beta),
           fmt::format("--beta {} must be a finite number above 0", o.beta));
   require(o.weights.power > 0 && o.weights.power <= 1,
@@ -30,6 +23,13 @@ void validate_transfer(const DecoderOptions& o) {
   require(o.weights.clip >= 1,
           fmt::format("--weight-clip {} must be 1 or more, times the mean weight; inf clips none",
                       o.weights.clip));
+  if (o.transfer == Transfer::direct) return;
+  const bool soft = o.transfer == Transfer::soft;
+  require(o.name == "tq" || (o.name == "official" && !soft),
+          fmt::format("the decoder {} has no {} transfer; {}", o.name, soft ? "soft" : "indirect",
+                      soft ? "--decoder tq has" : "tq and official have"));
+  require(!soft || o.proposal == Proposal::baseline,
+          "--transfer soft weighs what the baseline proposes; leave out --proposal reference");
 }
 
 // The options of the decoders that draw responses, segments or chunks.

@@ -9,7 +9,9 @@
 // KL to the proposal is estimated as the smaller of two: log N - H(w), H the entropy of the drawn
 // responses' weights, whose mean is an upper bound (choosing i by w instead of evenly adds that
 // much to the law of all N responses and i, and the answer is a function of those); and the bound
-// of best-of-N, which holds for any choice among N draws (selection_bound in drawing.hpp).
+// of best-of-N, which holds for any choice among N draws (selection_bound in drawing.hpp). Either
+// is no bound taken response by response: with few draws the mean of the smaller may be somewhat
+// low.
 #pragma once
 
 #include "transferq/decode/decoder.hpp"

@@ -9,6 +9,7 @@
 // budget, KL to the reference is summed exactly over each step's candidates.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -49,7 +50,11 @@ class TokenValueDecoder final : public Decoder {
   bool needs_reward() const override { return true; }
 
  private:
-  std::size_t step_tokens() const { return options_.block + options_.commit - 1; }
+  // The most that a step makes: its candidate and what is committed of the roll-out, if it is as
+  // long.
+  std::size_t step_tokens() const {
+    return std::min(options_.block + options_.commit - 1, expander_->depth());
+  }
   KlKind kl_kind(bool rolled_by_reference) const;
 
   TokenValueOptions options_;

@@ -32,6 +32,9 @@ nlohmann::ordered_json steps_json(const std::vector<Step>& steps) {
     nlohmann::ordered_json& one = out.emplace_back();
     one["candidates"] = std::move(list);
     one["chosen"] = step.token;
+    // Blocks may begin with one token and be different, or be the same and drawn twice.
+    const bool blocks = !step.candidates.empty() && !step.candidates.front().block.empty();
+    if (blocks) one["chosen_index"] = step.chosen;
     if (step.effective) one["effective_samples"] = effective_json(*step.effective);
     if (step.alpha) one["alpha"] = number(*step.alpha);
   }

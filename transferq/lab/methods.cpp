@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "transferq/core/logspace.hpp"
+#include "transferq/lab/world.hpp"
 
 namespace tq::lab {
 namespace {
@@ -24,7 +25,9 @@ Values log_ratios(const Tree& tree, const Values& reward, const Values& baseline
 }  // namespace
 
 Law aligned(const Tree& tree, const Law& sft, const Values& reward, double beta) {
-  return tilted_jointly(tree, sft, log_ratios(tree, reward, Values(tree.size(), 0), beta));
+  const double most = range_of(tree, reward).most;
+  // A constant changes nothing, and this one keeps the digits of rewards that lie close together.
+  return tilted_jointly(tree, sft, log_ratios(tree, reward, Values(tree.size(), most), beta));
 }
 
 Law by_value(const Tree& tree, const Law& proposal, const Values& q, double alpha, std::size_t k) {

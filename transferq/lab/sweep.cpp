@@ -196,8 +196,9 @@ std::vector<double> sweep_values(const std::string& sweep, const World& world) {
   if (sweep == "horizon") {
     for (std::size_t h = 0; h < world.tree.max_tokens(); ++h) out.push_back(static_cast<double>(h));
   } else if (sweep == "frontier") {
+    const double range = range_of(world.tree, world.reward).width();
     out = {0};
-    for (double s = 0.25; s < 300; s *= 1.25) out.push_back(s);
+    for (double s = 0.25; s < 300 && range > 0; s *= 1.25) out.push_back(s / range);
   }
   return out;
 }

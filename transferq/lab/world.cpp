@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -16,6 +17,9 @@ using tabular::format_prefix;
 [[noreturn]] void fail(const std::string& what, const std::string& problem) {
   throw Error(ErrorKind::input, fmt::format("{}: {}", what, problem));
 }
+
+// Whether two numbers are one, but for the digits that a file may leave out.
+bool agree(double a, double b) { return std::abs(a - b) <= 1e-9 * std::max(1.0, std::abs(b)); }
 
 // The rows of the reference on the tree. States that it never reaches may lack one; theirs is then
 // uniform, as in the tabular engine.
@@ -77,6 +81,16 @@ Values read_rewards(const Tree& tree, const Values& reach, const std::string& ke
 
 }  // namespace
 
+Range range_of(const Tree& tree, const Values& reward) {
+  Range out{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
+  for (Node node = 0; node < tree.size(); ++node) {
+    if (!tree.leaf(node)) continue;
+    out.least = std::min(out.least, reward[node]);
+    out.most = std::max(out.most, reward[node]);
+  }
+  return out;
+}
+
 Node best_response(const World& world) {
   const Values reach = log_reach(world.tree, world.sft);
   Node best = 0;
@@ -107,7 +121,7 @@ World make_world(const tabular::TabularWorld& source, const std::string& what) {
     for (Node node = 0; node < tree.size(); ++node) {
       if (!tree.leaf(node)) continue;
       const auto said = source.prefix_reward.find(tree.prefix(node));
-      if (said != source.prefix_reward.end() && said->second != world.reward[node]) {
+      if (said != source.prefix_reward.end() && !agree(said->second, world.reward[node])) {
         fail(what, fmt::format("'prefix_reward' of the finished response '{}' is {} and its "
                                "'reward' {}; leave finished ones out of 'prefix_reward'",
                                format_prefix(tree.prefix(node)), said->second, world.reward[node]));
@@ -117,8 +131,8 @@ World make_world(const tabular::TabularWorld& source, const std::string& what) {
     world.prefix_reward = std::move(partial);
   }
   const double best = world.reward[best_response(world)];
-  if (source.max_reward &&
-      std::abs(*source.max_reward - best) > 1e-9 * std::max(1.0, std::abs(best))) {
+  const double most = range_of(tree, world.reward).most;
+  if (source.max_reward && !agree(*source.max_reward, best) && !agree(*source.max_reward, most)) {
     fail(what, fmt::format("'max_reward' is {} but the best response has {}; leave it out",
                            *source.max_reward, best));
   }

@@ -28,6 +28,14 @@ struct World {
   std::optional<Values> prefix_reward;
 };
 
+// The lowest and the highest of a reward over all finished responses, those that the reference
+// never reaches included.
+struct Range {
+  double least = 0, most = 0;
+  double width() const { return most - least; }
+};
+Range range_of(const Tree& tree, const Values& reward);
+
 // A leaf of highest reward among those that the reference may reach: y*. Ties go to the first.
 Node best_response(const World& world);
 

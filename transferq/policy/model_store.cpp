@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "transferq/core/error.hpp"
 #include "transferq/core/spec.hpp"
 #include "transferq/policy/catalog.hpp"
@@ -14,6 +16,12 @@ Spec parse_policy(std::string_view list, std::string_view what) {
 }
 
 Policy policy_of(const Spec& spec, std::shared_ptr<const Model> model, Format format) {
+  for (const char* key : {"lora-scale", "control-scale"}) {
+    if (!std::isfinite(spec.number(key, 1.0))) {
+      throw Error(ErrorKind::usage, fmt::format("{}={} in '{}' must be a finite number", key,
+                                                spec.get(key), spec.text));
+    }
+  }
   const Adapter adapter{spec.get("lora"), spec.number("lora-scale", 1.0), spec.get("control"),
                         spec.number("control-scale", 1.0)};
   return Policy(std::move(model), format, adapter, spec.get("system"));

@@ -185,9 +185,10 @@ void Continuation::roll_out(const ExpandRequest& request, std::size_t from, std:
                             Expansion& expansion) const {
   std::vector<Growing> all;
   for (std::size_t c = from; c < to; ++c) {
-    // Without a branch, or behind the end, there is one way to go on: not at all.
+    // Without a branch, behind the end, or with no room, there is one way to go on: not at all.
     const bool ended = !expansion.blocks.empty() && expansion.blocks[c].ended;
-    const std::size_t samples = expansion.branches[c] && !ended ? options_.samples : 1;
+    const bool goes_on = expansion.branches[c] && !ended && grown(request) > 0;
+    const std::size_t samples = goes_on ? options_.samples : 1;
     for (std::size_t s = 0; s < samples; ++s) {
       Growing& g = all.emplace_back();
       g.rollout.candidate = c;

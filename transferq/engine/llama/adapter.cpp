@@ -18,7 +18,7 @@ void apply_control_vector(const LoadedModel& model, const std::string& path, dou
   const auto layers = static_cast<std::size_t>(llama_model_n_layer(model.get()));
   std::vector<float> data(width * layers, 0.0f);  // from layer 1 on
   for (const auto& [layer, values] : control.directions) {
-    if (static_cast<std::size_t>(layer) > layers || values.size() != width) {
+    if (static_cast<std::size_t>(layer) >= layers || values.size() != width) {
       throw Error(ErrorKind::model,
                   fmt::format("{} is not a control vector for {}: its tensor 'direction.{}' of {} "
                               "numbers does not fit a model of {} layers and width {}",

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -33,7 +35,9 @@ int layer_of(std::string_view name) {
   constexpr std::string_view kPrefix = "direction.";
   int layer = 0;
   if (name.substr(0, kPrefix.size()) == kPrefix) {
-    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), layer);
+    const char* end = name.data() + name.size();
+    const auto [at, error] = std::from_chars(name.data() + kPrefix.size(), end, layer);
+    if (error != std::errc() || at != end) return 0;
   }
   return layer;
 }
@@ -71,7 +75,12 @@ ControlFile read_control(const std::filesystem::path& path) {
     if (layer < 1 || !values) {
       throw refuse(fmt::format("its tensor '{}' is no direction.N of 32-bit numbers", name));
     }
-    control.directions[layer] = std::move(*values);
+    if (!std::all_of(values->begin(), values->end(), [](float x) { return std::isfinite(x); })) {
+      throw refuse(fmt::format("its tensor '{}' holds numbers that are not finite", name));
+    }
+    if (!control.directions.emplace(layer, std::move(*values)).second) {
+      throw refuse(fmt::format("it has two directions for layer {}", layer));
+    }
   }
   if (count == 0) throw refuse("it holds no directions");
   control.origin = read_origin(file);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -213,6 +214,8 @@ std::vector<SampledRow> sample(const World& world, const SampleOptions& options)
   const Law top = top_candidates(world.tree, target, world.top_k);
   const auto sft = model_of(world.tree, world.sft, "sft");
   const auto reward = reward_of(world, sft), baseline_reward = baseline_reward_of(world, sft);
+  const double unseen =
+      range_of(world.tree, world.reward).width() / static_cast<double>(options.runs);
   std::vector<SampledRow> out;
   for (const Method& method : methods(world, target, other, top, options)) {
     const Case& exact = solution.at(method.name);
@@ -221,6 +224,8 @@ std::vector<SampledRow> sample(const World& world, const SampleOptions& options)
                          const Mean* rolled = nullptr) {
       out.push_back({method.name, number, value, rolled ? rolled->mean() : value,
                      rolled ? rolled->error() : 0, sampled.mean(), sampled.error()});
+      // Equal draws say no more than that others are rarer than one in so many.
+      if (number != "KL") out.back().error = std::max(out.back().error, unseen);
     };
     if (method.roller != nullptr) {
       const Expected rolled = with_rollouts(world, method, options);

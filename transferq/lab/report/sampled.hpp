@@ -30,7 +30,9 @@ struct SampledRow {
   // With values from `rollouts` roll-outs, drawn by the laboratory itself: a mean and its standard
   // error, 0 where nothing was drawn.
   double expected = 0, expected_error = 0;
-  double sampled = 0, error = 0;  // the production decoder's mean and its standard error
+  // The production decoder's mean and its standard error; that of a reward or value is no less than
+  // the range of r over the number of runs, for draws that are all equal show no variance.
+  double sampled = 0, error = 0;
 
   // By how many standard errors the two differ; 0 where both have none and agree to 1e-9.
   double deviation() const;
