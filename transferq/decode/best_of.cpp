@@ -12,10 +12,7 @@ Decoded BestOfDecoder::decode(const DecodeTask& task, Evaluations& spent) const 
   drawing.grow(drawn, task.max_tokens);
   spent.policy += drawing.evaluations();
   drawing.score(Response(task), drawn);
-  const auto best = std::max_element(
-      drawn.begin(), drawn.end(),
-      [](const Drawn& a, const Drawn& b) { return *a.reward < *b.reward; });  // the first of them
-  return drawing.answer(*best, selection_bound(samples_), KlKind::bound);
+  return drawing.answer(best_of(drawn), selection_bound(samples_), KlKind::bound);
 }
 
 }  // namespace tq

@@ -210,6 +210,11 @@ Decoded Drawing::answer(const Drawn& drawn, double kl, KlKind kind) {
   return out;
 }
 
+const Drawn& best_of(std::span<const Drawn> drawn) {
+  return *std::max_element(drawn.begin(), drawn.end(),
+                           [](const Drawn& a, const Drawn& b) { return *a.reward < *b.reward; });
+}
+
 double selection_bound(std::size_t samples) {
   const auto n = static_cast<double>(samples);
   return std::log(n) - (n - 1) / n;

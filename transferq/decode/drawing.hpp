@@ -76,6 +76,9 @@ class Drawing {
   std::uint64_t evaluations_ = 0;
 };
 
+// The one of the highest reward, the first of equals. All are scored, and there is one at least.
+const Drawn& best_of(std::span<const Drawn> drawn);
+
 // log N - (N - 1) / N: no rule that picks one of N draws has a law of higher KL to the policy that
 // drew them. (For a set S of mass s, P(pick in S) <= P(a draw in S) = 1 - (1 - s)^N, with equality
 // for best-of-N, the highest rewards and no ties: so its density is the most unequal of all, and KL

@@ -4,15 +4,11 @@
 
 #include <cmath>
 
-#include "transferq/core/error.hpp"
+#include "transferq/decode/require.hpp"
 #include "transferq/decode/step_options.hpp"
 
 namespace tq {
 namespace {
-
-void require(bool holds, const std::string& message) {
-  if (!holds) throw Error(ErrorKind::usage, message);
-}
 
 void validate_transfer(const DecoderOptions& o) {
   require(o.beta > 0 && std::isfinite(o.beta),

@@ -52,10 +52,7 @@ Decoded SpeculativeRejectionDecoder::decode(const DecodeTask& task, Evaluations&
   }
   spent.policy += drawing.evaluations();
   drawing.score(empty, drawn);
-  const auto best = std::max_element(
-      drawn.begin(), drawn.end(),
-      [](const Drawn& a, const Drawn& b) { return *a.reward < *b.reward; });  // the first of them
-  return drawing.answer(*best, selection_bound(options_.samples), KlKind::bound);
+  return drawing.answer(best_of(drawn), selection_bound(options_.samples), KlKind::bound);
 }
 
 Workload SpeculativeRejectionDecoder::workload(std::size_t max_tokens) const {

@@ -4,14 +4,10 @@
 
 #include <cmath>
 
-#include "transferq/core/error.hpp"
+#include "transferq/decode/require.hpp"
 
 namespace tq {
 namespace {
-
-void require(bool holds, const std::string& message) {
-  if (!holds) throw Error(ErrorKind::usage, message);
-}
 
 bool weighs_candidates(const std::string& name) {
   return name == "tq" || name == "cd" || name == "args";
