@@ -86,7 +86,11 @@ TEST_F(StepsTest, ACommitKeepsItsRollOutsMemoryAndEvaluatesNothingAgain) {
                 kTop * (samples - 1) * (hidden ? depth : std::max<std::size_t>(depth, 1) - 1);
             at += made;
           }
-          EXPECT_EQ(out.evaluations.policy, expected);
+          if (samples == 1) {
+            EXPECT_EQ(out.evaluations.policy, expected);
+          } else {  // less what two roll-outs happen to have in common
+            EXPECT_LE(out.evaluations.policy, expected);
+          }
           EXPECT_EQ(out.evaluations.reward, 0u);
         }
       }

@@ -60,6 +60,26 @@ TEST_F(PrefixCacheTest, ASequenceThatIsAPrefixOfAnotherIsRight) {
   EXPECT_EQ(cost({{1, 2}, {1, 2, 3}}), 1u + 1 + 2);
 }
 
+TEST_F(PrefixCacheTest, WhatSomeHaveInCommonIsEvaluatedOnce) {
+  const Sequences tree{{1, 2, 3, 4, 5}, {1, 2, 3, 4, 6}, {1, 2, 7, 8}, {1, 2, 7, 9}, {1, 2, 3, 8}};
+  open(100, 12);
+  EXPECT_EQ(cost(tree), 2u + (1 + (1 + 1 + 1) + 1) + (1 + 1 + 1));
+  EXPECT_EQ(session_->capacity().free_branches, 6u);  // a trunk and five sequences
+  open(100, 6);                                       // no branch to spare for what they share
+  EXPECT_EQ(cost(tree), 2u + (1 + (1 + 1 + 1) + 1) + (1 + 1 + 1));
+  // What comes next goes on from each.
+  open(100, 20);
+  cost(tree);
+  Sequences next;
+  for (const Tokens& tokens : tree) next.push_back(tokens + Tokens{10, 11});
+  EXPECT_EQ(cost(next), 2u * 5);
+}
+
+TEST_F(PrefixCacheTest, OneSequenceManyTimesIsEvaluatedOnce) {
+  open(100, 3);
+  EXPECT_EQ(cost({{1, 2, 3}, {1, 2, 3}, {1, 2, 4}, {1, 2, 3}, {1, 2, 4}}), 2u + 1 + 1);
+}
+
 TEST_F(PrefixCacheTest, TheSameAgainCostsNothing) {
   open(100, 8);
   const Sequences drafts{{1, 2, 3, 4}, {1, 2, 5, 6}};
@@ -255,13 +275,22 @@ TEST(PrefixCacheReadings, EqualEvaluationFromNothing) {
 TEST(PrefixCacheReadings, ALikelihoodCostsWhatDiffersAndTheTokenBefore) {
   const auto model = testing::endless(12);
   const auto session = model->open_session(testing::session_of(100, 8));
-  PrefixCache cache(*session, {Reading::likelihood, 3, {}, false});
-  cache.read({{1, 2, 3, 4, 5}, {1, 2, 3, 6, 7}});
-  EXPECT_EQ(cache.evaluations(), 3u + 3 + 3);
-  cache.read({{1, 2, 3, 4, 5, 8}});  // the trunk grows by 4, 5; then comes 8
-  EXPECT_LE(cache.evaluations(), 9u + 2);
-  cache.read({{1, 2, 3, 4, 5, 8}, {1, 2, 3, 4, 5}});
-  EXPECT_LE(cache.evaluations(), 9u + 2 + 2);
+  const PrefixCacheOptions options{Reading::likelihood, 3, {}, false};
+  PrefixCache cache(*session, options);
+  const auto cost = [&](const Sequences& sequences) {
+    const auto before = cache.evaluations();
+    const auto rows = cache.read(sequences);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      EXPECT_NEAR(rows[i][0], from_nothing(*model, options, sequences[i])[0], 1e-9);
+    }
+    return cache.evaluations() - before;
+  };
+  EXPECT_EQ(cost({{1, 2, 3, 4, 5}, {1, 2, 3, 6, 7}}), 3u + 2 + 2);
+  // The trunk grows by 4, 5, of which the last is evaluated again.
+  EXPECT_EQ(cost({{1, 2, 3, 4, 5, 8}}), 1u + 1);
+  EXPECT_EQ(cost({{1, 2, 3, 4, 5, 8}, {1, 2, 3, 4, 5}}), 1u);  // the rest is held
+  // Stems: 4, 5; then 6 and 7; 8 behind one of them.
+  EXPECT_EQ(cost({{1, 2, 9, 4, 5, 6}, {1, 2, 9, 4, 5, 7, 8}, {1, 2, 9, 8}}), 1u + 2 + 1 + 2 + 1);
 }
 
 }  // namespace

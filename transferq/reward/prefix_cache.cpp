@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <memory>
 
 #include "transferq/core/logspace.hpp"
 #include "transferq/engine/model.hpp"
@@ -30,12 +32,32 @@ Want want_of(Reading reading) {
   }
 }
 
+double log_probability(std::span<const double> logits, Token token) {
+  return logits[static_cast<std::size_t>(token)] - log_sum_exp(logits);
+}
+
 }  // namespace
 
 struct PrefixCache::Growth {
   Held held;              // its branch and trace end at `start` and `kept`
   std::size_t kept = 0;   // tokens whose trace is known
   std::size_t start = 0;  // the first token to be evaluated; all of them: nothing is
+  bool stem = false;      // nobody asks what was read after its last token
+};
+
+// Where a sequence of a wave goes on from: the longest prefix of it that is held.
+struct PrefixCache::Root {
+  std::size_t sequence;
+  Held* parent;
+  std::size_t kept;  // tokens they have in common
+};
+
+// What is evaluated in one go: the rest of a sequence, or a stem, the tokens that several sequences
+// have in common behind what is held.
+struct PrefixCache::Sprout {
+  std::vector<Root> of;  // one: the sequence itself
+  std::size_t length;    // the tokens of the sequences that it has
+  bool stem() const { return of.size() > 1; }
 };
 
 PrefixCache::PrefixCache(Session& session, PrefixCacheOptions options)
@@ -53,13 +75,16 @@ std::vector<Output> PrefixCache::forward(std::span<const Feed> feeds) {
   return outputs;
 }
 
-// A fork of `parent`, whose first `kept` tokens are the sequence's, ready to be fed the rest.
-PrefixCache::Growth PrefixCache::grow(const Held& parent, const std::vector<Token>& tokens,
-                                      std::size_t kept) const {
-  Growth growth{{parent.branch.fork(), tokens, {}, {}}, kept, kept};
+// A fork of `parent`, whose first `kept` tokens are the sequence's, ready to be fed the rest; or
+// the parent's own branch, when it is needed no more.
+PrefixCache::Growth PrefixCache::grow(Held& parent, std::vector<Token> tokens, std::size_t kept,
+                                      bool take_over) const {
+  Growth growth{
+      {take_over ? std::move(parent.branch) : parent.branch.fork(), {}, {}, {}}, kept, kept};
   if (stride_ == 0) {
     if (kept == tokens.size() && parent.tokens.size() == kept && !parent.end.empty()) {
       growth.held.end = parent.end;  // read before
+      growth.held.tokens = std::move(tokens);
       return growth;
     }
     growth.start = std::min(kept, tokens.size() - 1);
@@ -68,10 +93,17 @@ PrefixCache::Growth PrefixCache::grow(const Held& parent, const std::vector<Toke
     growth.held.trace.assign(parent.trace.begin(),
                              parent.trace.begin() + static_cast<std::ptrdiff_t>(known));
     // The likelihood of the first new token follows from the one before.
-    const bool step_back = want_ == Want::likelihood && kept < tokens.size() && kept >= trace_from_;
-    growth.start = step_back ? kept - 1 : kept;
+    if (want_ == Want::likelihood && kept < tokens.size() && kept >= trace_from_) {
+      if (parent.tokens.size() == kept && !parent.logits.empty()) {
+        growth.held.trace.push_back(log_probability(parent.logits, tokens[kept]));
+        ++growth.kept;
+      } else {
+        growth.start = kept - 1;
+      }
+    }
   }
   growth.held.branch.truncate(growth.start);
+  growth.held.tokens = std::move(tokens);
   return growth;
 }
 
@@ -95,6 +127,7 @@ void PrefixCache::take(Growth& growth, const Output& output) const {
                         rows.end());
     };
     likelihood ? append(output.likelihood) : append(output.states);
+    held.logits = output.logits;
   }
 }
 
@@ -148,6 +181,7 @@ void PrefixCache::hold_trunk(Range sequences) {
   }
   trunk_ = std::move(trunk);
   trunk_.end.clear();
+  trunk_.logits.clear();
   extend_trunk(prefix, kept);
 }
 
@@ -160,7 +194,9 @@ void PrefixCache::extend_trunk(std::span<const Token> prefix, std::size_t kept) 
   const std::size_t back = want_ == Want::likelihood ? 1 : 0;
   const std::size_t plain =
       stride_ == 0 ? prefix.size() : std::min(prefix.size(), trace_from_ - back);
-  const std::size_t start = kept < prefix.size() && kept >= trace_from_ ? kept - back : kept;
+  // A likelihood needs what the token before has to say of the next: of the prefix's own tokens,
+  // and, when all of them are held, of those that follow it.
+  const std::size_t start = !prefix.empty() && kept >= trace_from_ ? kept - back : kept;
   branch.truncate(start);
   const auto feed = [&](std::size_t begin, std::size_t end, Want want) {
     const std::array<Feed, 1> feeds{Feed{branch.id(), prefix.subspan(begin, end - begin), want}};
@@ -171,8 +207,9 @@ void PrefixCache::extend_trunk(std::span<const Token> prefix, std::size_t kept) 
   if (const std::size_t begin = std::max(start, plain); begin < prefix.size()) {
     Growth growth{{}, std::max(kept, plain), begin};
     growth.held.trace = std::move(trunk_.trace);
-    take(growth, feed(begin, prefix.size(), want_));
+    take(growth, feed(begin, prefix.size(), want_of_stem()));
     trunk_.trace = std::move(growth.held.trace);
+    trunk_.logits = std::move(growth.held.logits);
   }
 }
 
@@ -189,32 +226,112 @@ std::size_t PrefixCache::wave_size(Range sequences, std::size_t shared) const {
   return std::max<std::size_t>(count, 1);  // one that does not fit gets the session's own error
 }
 
-std::vector<std::vector<double>> PrefixCache::wave(Range sequences) {
-  std::vector<Growth> grown;
-  grown.reserve(sequences.size());
+std::vector<PrefixCache::Root> PrefixCache::roots(Range sequences) {
+  std::vector<Root> out;
   for (const auto& tokens : sequences) {
-    const Held* best = &trunk_;
-    std::size_t kept = trunk_.tokens.size();
-    for (const Held& held : held_) {
-      if (const std::size_t n = common(held.tokens, tokens); n > kept) {
-        kept = n;
-        best = &held;
+    Root root{out.size(), &trunk_, trunk_.tokens.size()};
+    for (Held& held : held_) {
+      if (const std::size_t n = common(held.tokens, tokens); n > root.kept) {
+        root.kept = n;
+        root.parent = &held;
       }
     }
-    grown.push_back(grow(*best, tokens, kept));
+    out.push_back(root);
   }
-  held_.clear();  // drops the branches that nobody continues
+  return out;
+}
+
+// Those that go on in the same way become one stem, up to where they part or one of them ends; the
+// others go on by themselves.
+std::vector<PrefixCache::Sprout> PrefixCache::sprouts(Range sequences,
+                                                      const std::vector<Root>& roots) const {
+  std::vector<std::vector<Root>> groups;
+  for (const Root& root : roots) {
+    const auto& tokens = sequences[root.sequence];
+    const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& group) {
+      const Root& first = group.front();
+      const auto& others = sequences[first.sequence];
+      return first.parent == root.parent && first.kept == root.kept && root.kept < tokens.size() &&
+             root.kept < others.size() && tokens[root.kept] == others[root.kept];
+    });
+    same == groups.end() ? groups.push_back({root}) : same->push_back(root);
+  }
+  std::vector<Sprout> out;
+  for (std::vector<Root>& group : groups) {
+    const auto& first = sequences[group.front().sequence];
+    std::size_t length = first.size();
+    for (const Root& root : group) {
+      const auto& tokens = sequences[root.sequence];
+      length = std::min({length, common(first, tokens), tokens.size() - 1});
+    }
+    if (group.size() > 1 && length > group.front().kept) {
+      out.push_back({std::move(group), length});
+    } else {
+      for (const Root& root : group) out.push_back({{root}, sequences[root.sequence].size()});
+    }
+  }
+  return out;
+}
+
+// What is read of tokens that several sequences have in common.
+Want PrefixCache::want_of_stem() const {
+  if (stride_ == 0) return Want::nothing;
+  return want_ == Want::likelihood ? want_ | Want::logits : want_;
+}
+
+// Evaluates what growths still lack.
+void PrefixCache::evaluate(std::span<Growth* const> growths) {
   std::vector<Feed> feeds;
   std::vector<Growth*> fed;
-  for (Growth& growth : grown) {
-    const std::span<const Token> tokens(growth.held.tokens);
-    if (growth.start == tokens.size() || !growth.held.end.empty()) continue;
-    feeds.push_back({growth.held.branch.id(), tokens.subspan(growth.start), want_});
-    fed.push_back(&growth);
+  for (Growth* growth : growths) {
+    const std::span<const Token> tokens(growth->held.tokens);
+    if (growth->start == tokens.size() || !growth->held.end.empty()) continue;
+    const Want want = growth->stem ? want_of_stem() : want_;
+    feeds.push_back({growth->held.branch.id(), tokens.subspan(growth->start), want});
+    fed.push_back(growth);
   }
-  if (!feeds.empty()) {
-    const std::vector<Output> outputs = forward(feeds);
-    for (std::size_t i = 0; i < fed.size(); ++i) take(*fed[i], outputs[i]);
+  if (feeds.empty()) return;
+  const std::vector<Output> outputs = forward(feeds);
+  for (std::size_t i = 0; i < fed.size(); ++i) {
+    if (feeds[i].want != Want::nothing) take(*fed[i], outputs[i]);
+  }
+}
+
+// Sequences that fit side by side. They grow as a tree does, from what is held: in each round the
+// stems that several share and the sequences that go on alone, then what grows from those stems.
+std::vector<std::vector<double>> PrefixCache::wave(Range sequences) {
+  std::vector<Growth> grown(sequences.size());
+  std::vector<std::unique_ptr<Growth>> parents;  // the stems of the round before
+  std::vector<Root> open = roots(sequences);
+  while (!open.empty()) {
+    const std::vector<Sprout> round = sprouts(sequences, open);
+    std::map<const Held*, std::size_t> users;
+    for (const Sprout& sprout : round) ++users[sprout.of.front().parent];
+    std::vector<std::unique_ptr<Growth>> stems;
+    std::vector<Growth*> growths;
+    open.clear();
+    for (const Sprout& sprout : round) {
+      const Root& first = sprout.of.front();
+      const auto tokens = sequences[first.sequence].begin();
+      const bool last = --users[first.parent] == 0;
+      Growth growth =
+          grow(*first.parent, {tokens, tokens + static_cast<std::ptrdiff_t>(sprout.length)},
+               first.kept, last && !parents.empty());
+      growth.stem = sprout.stem();
+      if (growth.stem) {
+        stems.push_back(std::make_unique<Growth>(std::move(growth)));
+        growths.push_back(stems.back().get());
+        for (const Root& root : sprout.of) {
+          open.push_back({root.sequence, &stems.back()->held, sprout.length});
+        }
+      } else {
+        grown[first.sequence] = std::move(growth);
+        growths.push_back(&grown[first.sequence]);
+      }
+    }
+    held_.clear();  // drops the branches that nobody continues
+    evaluate(growths);
+    parents = std::move(stems);
   }
   std::vector<std::vector<double>> out;
   for (Growth& growth : grown) {
@@ -226,10 +343,25 @@ std::vector<std::vector<double>> PrefixCache::wave(Range sequences) {
 
 std::vector<std::vector<double>> PrefixCache::read(
     const std::vector<std::vector<Token>>& sequences) {
+  std::vector<std::vector<Token>> different;
+  std::vector<std::size_t> which;  // of the different ones each sequence is
+  std::map<std::vector<Token>, std::size_t> seen;
+  for (const auto& tokens : sequences) {
+    const auto [at, fresh] = seen.emplace(tokens, different.size());
+    if (fresh) different.push_back(tokens);
+    which.push_back(at->second);
+  }
+  const std::vector<std::vector<double>> rows = read_different(different);
+  std::vector<std::vector<double>> out;
+  for (const std::size_t i : which) out.push_back(rows[i]);
+  return out;
+}
+
+std::vector<std::vector<double>> PrefixCache::read_different(Range sequences) {
   std::vector<std::vector<double>> out;
   if (sequences.empty()) return out;
   hold_trunk(sequences);
-  Range rest(sequences);
+  Range rest = sequences;
   // Where old and new branches do not fit side by side, the old ones go first.
   if (wave_size(rest, trunk_.tokens.size()) < rest.size()) held_.clear();
   while (!rest.empty()) {

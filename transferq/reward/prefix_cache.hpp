@@ -1,6 +1,7 @@
 // Evaluates many token sequences that share prefixes, with each other and with those of the call
-// before: only what differs from the longest prefix already held is evaluated. (A likelihood also
-// evaluates the token before the first one that differs.)
+// before: what several have in common, and what is held from before, is evaluated once. (Of a
+// sequence that is the beginning of another the last token is evaluated for both; a likelihood
+// evaluates the token before once more where it goes on from a call before.)
 // Not thread-safe.
 #pragma once
 
@@ -45,17 +46,25 @@ class PrefixCache {
     std::vector<double> end;  // last, next: what was read after the last token; may be empty
     std::vector<double>
         trace;  // mean, both, likelihood: what was read of each token from trace_from_ on
+    std::vector<double> logits = {};  // likelihood: after the last token, where several go on
   };
   struct Growth;  // a sequence on its way from what is held of it to all of it
+  struct Root;
+  struct Sprout;
   using Range = std::span<const std::vector<Token>>;
 
-  Growth grow(const Held& parent, const std::vector<Token>& tokens, std::size_t kept) const;
+  Growth grow(Held& parent, std::vector<Token> tokens, std::size_t kept, bool take_over) const;
   void take(Growth& growth, const Output& output) const;
   std::vector<double> result(const Held& held) const;
   std::size_t wave_size(Range sequences, std::size_t shared) const;
   void hold_trunk(Range sequences);
   void extend_trunk(std::span<const Token> prefix, std::size_t kept);
+  std::vector<Root> roots(Range sequences);
+  std::vector<Sprout> sprouts(Range sequences, const std::vector<Root>& roots) const;
+  Want want_of_stem() const;
+  void evaluate(std::span<Growth* const> growths);
   std::vector<std::vector<double>> wave(Range sequences);
+  std::vector<std::vector<double>> read_different(Range sequences);
   std::vector<Output> forward(std::span<const Feed> feeds);
 
   Session* session_;

@@ -1,6 +1,8 @@
 #include "transferq/rollout/continuation.hpp"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/logspace.hpp"
@@ -19,13 +21,17 @@ void check_stop(const std::stop_token& stop) {
   if (stop.stop_requested()) throw Error(ErrorKind::interrupted, "interrupted");
 }
 
+// A roll-out on its way. As long as it has drawn the same tokens as an earlier one of its
+// candidate, it rides on that one's branch, and nothing is evaluated for it.
 struct Continuation::Growing {
   Rollout rollout;
   std::uint32_t sample = 0;
-  Branch branch;
-  const Output* last = nullptr;  // after the last evaluated token
-  Output own;
-  Output kept;  // after the last token that may be committed, once more than that are evaluated
+  Branch branch;                       // its own; none while it rides
+  Growing* lead = nullptr;             // whose branch holds its tokens: itself, or an earlier one
+  std::size_t evaluated = 0;           // of its tokens
+  std::shared_ptr<const Output> last;  // after the last evaluated token
+  std::shared_ptr<const Output> kept;  // after the last token that may be committed, once more than
+                                       // that are evaluated
   bool done = false;
 };
 
@@ -94,8 +100,8 @@ void Continuation::feed_candidates(const ExpandRequest& request, std::size_t fro
   for (std::size_t i = 0; i < fed.size(); ++i) expansion.outputs[fed[i]] = std::move(outputs[i]);
 }
 
-Token Continuation::next(const ExpandRequest& request, const Growing& g,
-                         const Output& output) const {
+Token Continuation::next(const ExpandRequest& request, const Growing& g) const {
+  const Output& output = *g.last;
   if (options_.greedy) {
     return output.argmax != kNoToken ? output.argmax : static_cast<Token>(argmax(output.logits));
   }
@@ -119,50 +125,93 @@ Want Continuation::wanted(const ExpandRequest& request, std::size_t position,
   return position == std::min(request.keep, depth) ? want | Want::logits : want;
 }
 
+// Puts each of a wave's roll-outs behind its candidate.
+void Continuation::begin(const ExpandRequest& request, std::span<Growing> wave,
+                         const Expansion& expansion) const {
+  Growing* lead = nullptr;
+  for (Growing& g : wave) {
+    const std::size_t c = g.rollout.candidate;
+    const bool ended = !expansion.blocks.empty() && expansion.blocks[c].ended;
+    g.done = !expansion.branches[c] || ended || grown(request) == 0;
+    g.rollout.hidden = expansion.outputs[c].hidden;
+    if (g.done) continue;
+    if (lead == nullptr || lead->rollout.candidate != c) {
+      lead = &g;
+      g.branch = expansion.branches[c].fork();
+    }
+    g.lead = lead;
+    g.last = {std::shared_ptr<void>(), &expansion.outputs[c]};  // which outlives the wave
+  }
+}
+
+// Draws the next token of all that go on, the one at position j. Returns those of them behind whose
+// token somebody looks; the first of those that drew the same leads the others.
+std::vector<Continuation::Growing*> Continuation::draw(const ExpandRequest& request,
+                                                       std::span<Growing> wave,
+                                                       std::size_t j) const {
+  const Model& model = request.trunk.session().model();
+  std::vector<Growing*> going;
+  std::map<std::pair<const Growing*, Token>, Growing*> leads;
+  for (Growing& g : wave) {
+    if (g.done) continue;
+    const Token token = next(request, g);
+    if (request.logprobs && g.rollout.tokens.size() < request.keep) {
+      g.rollout.logprobs.push_back(log_softmax(g.last->logits)[static_cast<std::size_t>(token)]);
+    }
+    g.rollout.tokens.push_back(token);
+    const bool ended = model.is_end(token);
+    g.done = ended || j == grown(request);
+    if (ended || (g.done && !request.hidden)) continue;  // its state is not needed
+    Growing*& lead = leads[{g.lead, token}];
+    if (lead == nullptr) {
+      lead = &g;
+      if (!g.branch) g.branch = g.lead->branch.fork();
+    }
+    g.lead = lead;
+    going.push_back(&g);
+  }
+  return going;
+}
+
 // Grows a wave of roll-outs together, a token a time, until all are done.
 void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, bool keep,
                         Expansion& expansion) const {
-  Session& session = request.trunk.session();
   const std::size_t depth = grown(request);
-  for (Growing& g : wave) {
-    const std::size_t c = g.rollout.candidate;
-    g.last = &expansion.outputs[c];
-    g.rollout.hidden = g.last->hidden;
-    const bool ended = !expansion.blocks.empty() && expansion.blocks[c].ended;
-    g.done = !expansion.branches[c] || ended || depth == 0;
-    if (!g.done) g.branch = expansion.branches[c].fork();
-  }
+  begin(request, wave, expansion);
   for (std::size_t j = 1; j <= depth; ++j) {
     check_stop(request.stop);
+    const std::vector<Growing*> going = draw(request, wave, j);
     std::vector<Feed> feeds;
     std::vector<Growing*> fed;
-    for (Growing& g : wave) {
-      if (g.done) continue;
-      const Token token = next(request, g, *g.last);
-      if (request.logprobs && g.rollout.tokens.size() < request.keep) {
-        g.rollout.logprobs.push_back(log_softmax(g.last->logits)[static_cast<std::size_t>(token)]);
-      }
-      g.rollout.tokens.push_back(token);
-      const bool ended = session.model().is_end(token);
-      g.done = ended || j == depth;
-      if (ended || (g.done && !request.hidden)) continue;  // its state is not needed
+    for (Growing* g : going) {
+      if (g->lead != g) continue;
       feeds.push_back(
-          {g.branch.id(), std::span(&g.rollout.tokens.back(), 1), wanted(request, j, depth)});
-      fed.push_back(&g);
+          {g->branch.id(), std::span(&g->rollout.tokens.back(), 1), wanted(request, j, depth)});
+      fed.push_back(g);
     }
     if (feeds.empty()) continue;
-    std::vector<Output> outputs = session.forward(feeds);
+    std::vector<Output> outputs = request.trunk.session().forward(feeds);
     expansion.evaluations += feeds.size();
+    for (Growing* g : going) {
+      if (keep && j == request.keep + 1) g->kept = std::move(g->last);
+      ++g->evaluated;
+    }
     for (std::size_t i = 0; i < fed.size(); ++i) {
-      if (keep && j == request.keep + 1) fed[i]->kept = std::move(fed[i]->own);
-      fed[i]->own = std::move(outputs[i]);
-      fed[i]->last = &fed[i]->own;
-      if (request.hidden) fed[i]->rollout.hidden = fed[i]->own.hidden;
+      fed[i]->last = std::make_shared<const Output>(std::move(outputs[i]));
+    }
+    for (Growing* g : going) {
+      g->last = g->lead->last;
+      if (request.hidden) g->rollout.hidden = g->last->hidden;
+    }
+  }
+  if (request.keep > 0) {
+    const std::size_t first = expansion.kept.size();
+    expansion.kept.resize(first + wave.size());
+    for (std::size_t i = wave.size(); keep && i-- > 0;) {  // a lead is ahead of those that ride
+      expansion.kept[first + i] = hand_back(request, wave[i], expansion);
     }
   }
   for (Growing& g : wave) {
-    if (request.keep > 0)
-      expansion.kept.push_back(keep ? hand_back(request, g, expansion) : Kept());
     g.branch = Branch();
     expansion.rollouts.push_back(std::move(g.rollout));
   }
@@ -171,13 +220,11 @@ void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, b
 // A grown roll-out's branch without what is not to be committed, if anything of it was evaluated.
 Kept Continuation::hand_back(const ExpandRequest& request, Growing& g,
                              const Expansion& expansion) const {
-  if (!g.branch) return {};
+  if (g.evaluated == 0) return {};
+  Branch branch = g.branch ? std::move(g.branch) : g.lead->branch.fork();
   const std::size_t base = expansion.branches[g.rollout.candidate].length();
-  const std::size_t evaluated = g.branch.length() - base;
-  if (evaluated == 0) return {};
-  const bool more = evaluated > request.keep;
-  if (more) g.branch.truncate(base + request.keep);
-  return {std::move(g.branch), std::move(more ? g.kept : g.own)};
+  branch.truncate(base + std::min(g.evaluated, request.keep));
+  return {std::move(branch), g.evaluated > request.keep ? *g.kept : *g.last};
 }
 
 // Rolls out a group's candidates, as many roll-outs at a time as fit.

@@ -3,8 +3,10 @@
 //
 // Token evaluations for k candidates whose roll-outs reach a horizon h: the candidate and all but
 // the last token of each roll-out, k + k N (h - 1); all of them, k + k N h, when the hidden state
-// after each roll-out is wanted. With candidates that are blocks of B tokens (rollout/blocks.hpp),
-// B instead of the one for each candidate, less the last where nobody looks behind it.
+// after each roll-out is wanted. That is the most: what roll-outs of a candidate have in common at
+// their beginning is evaluated once, where they come in one wave. With candidates that are blocks
+// of B tokens (rollout/blocks.hpp), B instead of the one for each candidate, less the last where
+// nobody looks behind it.
 //
 // What does not fit the session at once is done in waves: roll-outs take turns, and where not even
 // all candidates fit side by side, they come in groups. Then only the last group's branches are
@@ -12,6 +14,9 @@
 // are handed back (ExpandRequest::keep) where half of the free memory stays free beside them: the
 // reward may need some. Thread-safe.
 #pragma once
+
+#include <memory>
+#include <vector>
 
 #include "transferq/rollout/rollout.hpp"
 
@@ -43,11 +48,15 @@ class Continuation final : public Expander {
                        Expansion& expansion) const;
   void roll_out(const ExpandRequest& request, std::size_t from, std::size_t to,
                 Expansion& expansion) const;
+  void begin(const ExpandRequest& request, std::span<Growing> wave,
+             const Expansion& expansion) const;
+  std::vector<Growing*> draw(const ExpandRequest& request, std::span<Growing> wave,
+                             std::size_t j) const;
   void grow(const ExpandRequest& request, std::span<Growing> wave, bool keep,
             Expansion& expansion) const;
   Kept hand_back(const ExpandRequest& request, Growing& growing, const Expansion& expansion) const;
   Want wanted(const ExpandRequest& request, std::size_t position, std::size_t depth) const;
-  Token next(const ExpandRequest& request, const Growing& g, const Output& output) const;
+  Token next(const ExpandRequest& request, const Growing& g) const;
 
   ContinuationOptions options_;
 };
