@@ -12,6 +12,7 @@ void add_score(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_report(CLI::App& app);
 void add_lab(CLI::App& app);
+void add_bench(CLI::App& app);
 void add_models(CLI::App& app);
 
 }  // namespace tq::app

@@ -73,6 +73,7 @@ int main(int argc, char** argv) {
   tq::app::add_eval(app);
   tq::app::add_report(app);
   tq::app::add_lab(app);
+  tq::app::add_bench(app);
   tq::app::add_models(app);
   app.require_subcommand(0, 1);
   try {

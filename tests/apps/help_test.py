@@ -36,7 +36,7 @@ class HelpTest(CommandTest):
                     self.assertEqual(example[0], command)
 
     def test_every_flag_is_explained(self):
-        for command in ("generate", "score", "fit", "control", "eval", "report", "models"):
+        for command in ("generate", "score", "fit", "control", "eval", "report", "bench", "models"):
             for line in re.findall(r"^  (--.*(?:\n {20,}.*)?)", self.help(command), re.M):
                 self.assertRegex(line, r"\s{2,}\S+ \S+|\n +\S+ \S+", line)
 

@@ -47,6 +47,10 @@ class Worker {
   Generated generate(const Prompt& prompt, std::stop_token stop = {},
                      std::function<void(const Step&)> sink = {});
 
+  // Tokens that its sessions have evaluated until now, those of prompts and rewards included; to be
+  // compared within one prompt.
+  std::uint64_t evaluations() const { return pool_.evaluations(); }
+
  private:
   const Setup& setup_;
   SessionPool pool_;

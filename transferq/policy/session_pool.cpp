@@ -85,6 +85,12 @@ void SessionPool::check(const Policy& policy, Fit fit) {
                   policy.model().name(), cells, options_.cells));
 }
 
+std::uint64_t SessionPool::evaluations() const {
+  std::uint64_t sum = 0;
+  for (const Entry& e : entries_) sum += e.session ? e.session->evaluations() : 0;
+  return sum;
+}
+
 std::size_t SessionPool::planned(const Policy& policy) { return entry(policy).planned; }
 
 Session& SessionPool::get(const Policy& policy, std::size_t least) {

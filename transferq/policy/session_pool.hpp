@@ -3,6 +3,7 @@
 // Not thread-safe: each worker thread has a pool of its own; the models are shared.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -50,6 +51,8 @@ class SessionPool {
   // with one branch growing at a time, which is enough for a user that works in waves, or with all.
   enum class Fit { one_branch, all_branches };
   void check(const Policy& policy, Fit fit);
+  // Tokens evaluated so far by the sessions that are open.
+  std::uint64_t evaluations() const;
   // Cells announced so far for a policy's session.
   std::size_t planned(const Policy& policy);
 

@@ -1,0 +1,121 @@
+"""`tq bench`: its rows, its page, another implementation beside it, and mistakes."""
+
+import json
+import re
+import shlex
+import sys
+import unittest
+
+from tq_command import TinyTest
+
+TQ_FLAGS = ("--decoder", "tq", "--reward", "length=20", "--top-k", "3", "--horizon", "2",
+            "--rollout-choose", "greedy")
+
+
+class BenchTest(TinyTest):
+    def bench(self, *args, **options):
+        tokens = () if "--tokens" in args else ("--tokens", 4)
+        return self.tq("bench", "--model", self.model, "--threads", 1, "--format", "raw", *tokens,
+                       *args, **options)
+
+    def report(self, *args):
+        done = self.assert_ok(self.bench("--json", *args))
+        self.assertEqual(done.err, "")
+        return json.loads(done.out)
+
+    def test_rows_beside_each_other(self):
+        report = self.report("--lengths", "60,120", "--together", "1,2", *TQ_FLAGS)
+        self.assertEqual(report["model"], self.model.name)
+        self.assertIn("cores", report["machine"])
+        self.assertIn("--top-k 3", report["command"])
+        rows = report["rows"]
+        self.assertEqual([row["what"] for row in rows], ["plain", "tq", "engine"] * 4)
+        self.assertEqual([row["together"] for row in rows], [1] * 3 + [2] * 3 + [1] * 3 + [2] * 3)
+        for plain, tq, engine in zip(rows[::3], rows[1::3], rows[2::3]):
+            self.assertLessEqual(plain["prompt_tokens"], 120)
+            self.assertEqual(plain["evaluations_per_token"], 1)
+            # k + k (h - 1), less where a roll-out ends early.
+            self.assertLessEqual(tq["evaluations_per_token"], 3 + 3)
+            self.assertGreater(tq["evaluations_per_token"], 3)
+            self.assertEqual(engine["shape"], "3 x 3")
+            self.assertAlmostEqual(
+                tq["of_engine"],
+                tq["evaluations_per_second"] / engine["evaluations_per_second"])
+            self.assertAlmostEqual(tq["over_plain"],
+                                   tq["seconds_per_token"] / plain["seconds_per_token"])
+            for row in (plain, tq, engine):
+                for key in ("tokens", "seconds_per_token", "tokens_per_second",
+                            "first_token_seconds"):
+                    self.assertGreater(row[key], 0)
+
+    def test_the_default_is_plain_decoding(self):
+        rows = self.report("--lengths", "60")["rows"]
+        self.assertEqual([row["what"] for row in rows], ["greedy", "engine"])
+
+    def test_the_command_is_told_so_that_it_can_be_typed_again(self):
+        command = self.report("--lengths", "60", "--decoder", "args", "--top-k", "2", "--reward",
+                              "regex=a b")["command"]
+        words = shlex.split(command)
+        self.assertEqual(words[:2], ["tq", "bench"])
+        self.assertIn("regex=a b", words)
+        again = json.loads(self.assert_ok(self.tq(*words[1:])).out)
+        self.assertEqual(again["command"], command)
+        self.assertEqual(again["rows"][-1]["shape"], "2 x 1")
+
+    def test_table(self):
+        done = self.assert_ok(self.bench("--lengths", "60", *TQ_FLAGS))
+        head, *rows = done.out.splitlines()
+        for name in ("s a token", "evals a token", "of engine", "first token"):
+            self.assertIn(name, head)
+        self.assertEqual(len(rows), 3)
+        self.assertRegex(rows[1], r"^ +\d+ +1  tq +\d\.\d+ +\d+\.\d +\d\.\d +\d+ +\d+%")
+
+    def test_page(self):
+        page = self.folder / "bench.html"
+        self.assert_ok(self.bench("--lengths", "60,120", "--html", page, *TQ_FLAGS))
+        text = page.read_text()
+        self.assertEqual(text.count("<svg"), 3)
+        self.assertEqual(re.findall(r"(?:src|href)=", text), [])
+        self.assertIn("tq bench --model", text)
+
+    def test_another_implementation(self):
+        script = self.write("other.py", "\n".join([
+            "import json, sys",
+            "asked = json.loads(sys.stdin.readline())",
+            "assert asked['prompt'].startswith('Story 1.') and asked['prompt_tokens'] <= 60",
+            "print('some log')",
+            "print(json.dumps({'tokens': asked['tokens'], 'seconds': 2, 'evaluations': 40}))"]))
+        command = f"{shlex.quote(sys.executable)} {shlex.quote(str(script))}"
+        rows = self.report("--lengths", "60", "--together", "1,2", "--compare", command)["rows"]
+        self.assertEqual([row["what"] for row in rows],
+                         ["greedy", "engine", "compared", "greedy", "engine"])
+        self.assertEqual(rows[2]["seconds_per_token"], 0.5)
+        self.assertEqual(rows[2]["evaluations_per_token"], 10)
+        self.assertEqual(rows[2]["evaluations_per_second"], 20)
+
+    def test_another_implementation_that_fails(self):
+        for command, words in (("echo no such model >&2; exit 3", ("status 3", "no such model")),
+                               ("echo fast", ("did not end with a line",)),
+                               ("echo '{\"tokens\": 3}'", ("seconds",)),
+                               ("echo '{\"tokens\": 0, \"seconds\": 1}'", ("above 0",)),
+                               ("kill -9 $$", ("--compare",))):
+            with self.subTest(command=command):
+                done = self.bench("--json", "--lengths", "60", "--compare", command)
+                self.assert_fails(done, 1, *words)
+
+    def test_mistakes(self):
+        for args, words in ((("--tokens", "0"), ("--tokens 0",)),
+                            (("--lengths", "0"), ("--lengths",)),
+                            (("--lengths", "60,x"), ("--lengths",)),
+                            (("--together", "0"), ("--together",)),
+                            (("--max-tokens", "9"), ("--tokens",)),
+                            (("--lengths", "1"), ("too few",)),
+                            (("--decoder", "tq"), ("--reward",))):
+            with self.subTest(args=args):
+                self.assert_fails(self.bench(*args), 2, *words)
+        self.assert_fails(self.bench("--html", self.folder / "none" / "x.html"), 1, "none")
+        self.assertEqual(self.bench("--lengths", "5000").code, 1)  # longer than the model's context
+
+
+if __name__ == "__main__":
+    unittest.main()
