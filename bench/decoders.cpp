@@ -7,7 +7,6 @@
 // text stays the model's own.
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
@@ -15,23 +14,17 @@
 
 #include "transferq/core/error.hpp"
 #include "transferq/decode/factory.hpp"
+#include "transferq/eval/bench/measure.hpp"
 #include "transferq/policy/model_store.hpp"
 #include "transferq/reward/linear_head.hpp"
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 struct Contender {
   std::string name;
   tq::DecoderOptions options;
   std::shared_ptr<const tq::Reward> reward;
   std::size_t tokens;
-};
-
-struct Measured {
-  double seconds = 0;      // a token
-  double evaluations = 0;  // a token
 };
 
 // A head for the model, with weights that mean nothing and hardly move a choice.
@@ -54,63 +47,24 @@ std::shared_ptr<const tq::Reward> random_head(const std::shared_ptr<const tq::Mo
   return reward;
 }
 
-// Plain English of about the given number of tokens.
-tq::Prompt prompt_of(const tq::Model& model, std::size_t tokens) {
-  const std::string sentence = " The rain fell on the quiet town and the people stayed at home.";
-  std::string text = "A story.";
-  while (model.tokenize(text + sentence, true).size() <= tokens) text += sentence;
-  return tq::make_prompt("bench", text);
-}
-
-// Decodes until `tokens` tokens are there and stops, so that no roll-out is cut short by the end of
-// the response.
-Measured measure(const Contender& c, const tq::Policy& policy, const tq::Policy& reward_base,
-                 const tq::Prompt& prompt) {
-  const std::size_t longest = c.tokens + c.options.horizon + 2;
-  const auto decoder = tq::make_decoder(c.options, policy.model().vocabulary());
-  const tq::Workload work = decoder->workload(longest);
-  tq::SessionOptions options;
-  options.branches = 2 * work.width + 8;
-  tq::SessionPool pool(options);
-  std::vector<tq::Token> tokens = policy.encode(prompt);
-  pool.begin_prompt();
-  pool.plan(policy, tokens.size(), work);
-  const auto scorer = c.reward->open(prompt, pool, work);
-  tq::Stream stream(policy, pool.get(policy), std::move(tokens));
-
-  const auto evaluations = [&] {
-    const std::uint64_t own = pool.get(policy).evaluations();
-    const bool shared = tq::share_session(policy, reward_base);
-    return static_cast<double>(own + (shared ? 0 : pool.get(reward_base).evaluations()));
-  };
-  std::size_t made = 0;
-  double first = 0, last = 0;
-  Clock::time_point start, end;
-  std::stop_source stop;
-  const auto sink = [&](const tq::Step&) {
-    end = Clock::now();
-    last = evaluations();
-    if (made++ == 0) {
-      start = end;
-      first = last;
-    }
-    if (made > c.tokens) stop.request_stop();
-  };
-  tq::Evaluations ignored;
-  try {
-    decoder->decode({stream, stream, scorer.get(), longest, {}, stop.get_token(), sink}, ignored);
-  } catch (const tq::Error& e) {
-    if (e.kind() != tq::ErrorKind::interrupted) throw;
-  }
-  const auto n = static_cast<double>(made - 1);
-  return {std::chrono::duration<double>(end - start).count() / n, (last - first) / n};
+// Behind a prompt of this length; roll-outs are never cut short by the end of the response.
+tq::Measured measure(const Contender& c, const tq::Policy& policy, std::size_t length) {
+  const tq::Setup setup{policy,
+                        std::nullopt,
+                        c.reward,
+                        tq::make_decoder(c.options, policy.model().vocabulary()),
+                        c.tokens + c.options.horizon + 3,
+                        0};
+  tq::BenchOptions options;
+  options.tokens = c.tokens;
+  return tq::measure_decoding(setup, {tq::bench_prompt(policy, length, 0)}, options);
 }
 
 int run(const std::string& name, const std::string& reward_name, std::size_t tokens) {
   tq::ModelStore store;
   const auto model = store.model(name);
   const auto other = store.model(reward_name);
-  const tq::Policy policy(model, tq::Format::raw), reward_base(other, tq::Format::raw);
+  const tq::Policy policy(model, tq::Format::raw);
   const auto shared = random_head(model);
   const auto separate = random_head(other);
   tq::DecoderOptions plain, official, values;
@@ -127,10 +81,9 @@ int run(const std::string& name, const std::string& reward_name, std::size_t tok
   fmt::print("{:>7}  {:<28} {:>10} {:>14} {:>10}\n", "prompt", "decoder", "s a token",
              "evals a token", "x plain");
   for (const std::size_t length : {50, 200, 800}) {
-    const tq::Prompt prompt = prompt_of(*model, length);
     double plain_seconds = 0;
     for (const Contender& c : contenders) {
-      const Measured m = measure(c, policy, c.reward == separate ? reward_base : policy, prompt);
+      const tq::Measured m = measure(c, policy, length);
       if (plain_seconds == 0) plain_seconds = m.seconds;
       fmt::print("{:>7}  {:<28} {:>10.3f} {:>14.1f} {:>10.1f}\n", length, c.name, m.seconds,
                  m.evaluations, m.seconds / plain_seconds);

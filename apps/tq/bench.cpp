@@ -52,8 +52,13 @@ std::string command_line() {
   std::string out = "tq", word;
   std::getline(in, word, '\0');  // the program's own path
   while (std::getline(in, word, '\0')) {
-    const bool plain = word.find_first_of(" '\"$\\;&|<>(){}*?!#~") == std::string::npos;
-    out += fmt::format(" {0}{1}{0}", plain ? "" : "'", word);
+    if (!word.empty() && word.find_first_of(" '\"$\\;&|<>(){}*?!#~") == std::string::npos) {
+      out += " " + word;
+      continue;
+    }
+    out += " '";
+    for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    out += "'";
   }
   return out;
 }
@@ -68,6 +73,9 @@ std::vector<Contender> contenders(BenchFlags& f, ModelStore& models) {
   DecodingFlags& wanted = f.decoding;
   // Room for a whole roll-out behind the last measured token.
   wanted.max_tokens = f.tokens + wanted.decoder.commit + 2;
+  Run run = prepare(wanted, models);  // which may choose the format for both
+  run.setup.max_tokens += wanted.decoder.horizon + wanted.decoder.block;
+  warn(run.warnings);
   std::vector<Contender> out;
   if (wanted.decoder.name != "greedy") {
     DecodingFlags plain = wanted;
@@ -79,9 +87,6 @@ std::vector<Contender> contenders(BenchFlags& f, ModelStore& models) {
     plain.alpha_given = false;
     out.push_back({"plain", prepare(plain, models)});
   }
-  Run run = prepare(wanted, models);
-  run.setup.max_tokens += wanted.decoder.horizon + wanted.decoder.block;
-  warn(run.warnings);
   out.push_back({wanted.decoder.name, std::move(run)});
   return out;
 }

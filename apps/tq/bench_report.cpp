@@ -5,8 +5,7 @@
 
 #include "bench.hpp"
 #include "transferq/eval/report/escape.hpp"
-#include "transferq/eval/report/page.hpp"
-#include "transferq/lab/report/plot.hpp"
+#include "transferq/lab/report/plots_page.hpp"
 
 namespace tq::app {
 namespace {
@@ -67,22 +66,15 @@ lab::Plot plot(const BenchReport& report, const char* title, const char* y, bool
   return out;
 }
 
-std::string figure(const lab::Plot& plot, const char* caption) {
-  const std::string drawing = lab::drawn(plot);
-  if (drawing.empty()) return "";
-  return fmt::format("<figure><h3>{}</h3>{}<figcaption>{}</figcaption></figure>",
-                     html_text(plot.title), drawing, html_text(caption));
-}
-
 std::string figures(const BenchReport& report) {
-  return figure(plot(report, "Seconds a token", "seconds (log)", false,
-                     [](const BenchRow& r) { return r.measured.seconds; }),
-                "Of one prompt, the others going on beside it; without the prompt's own "
-                "evaluation.") +
-         figure(plot(report, "Token evaluations a token", "evaluations (log)", false,
-                     [](const BenchRow& r) { return r.measured.evaluations; }),
-                "By policies and reward models together; the same on every machine.") +
-         figure(
+  return lab::figure(plot(report, "Seconds a token", "seconds (log)", false,
+                          [](const BenchRow& r) { return r.measured.seconds; }),
+                     "Of one prompt, the others going on beside it; without the prompt's own "
+                     "evaluation.") +
+         lab::figure(plot(report, "Token evaluations a token", "evaluations (log)", false,
+                          [](const BenchRow& r) { return r.measured.evaluations; }),
+                     "By policies and reward models together; the same on every machine.") +
+         lab::figure(
              plot(report, "Token evaluations a second", "evaluations a second (log)", true,
                   [](const BenchRow& r) { return r.measured.evaluations_a_second; }),
              "Of all prompts at work. The engine alone evaluates batches of the decoder's shape: "
@@ -158,37 +150,9 @@ std::string bench_page(const BenchReport& report) {
       fmt::format("{}; {}; {}, {} cores", report.model, report.engine,
                   cpu.is_string() ? cpu.get<std::string>() : "a processor without a name",
                   report.machine["cores"].dump());
-  return fmt::format(
-      R"(<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<title>What a token costs</title>
-<style>
-{0}</style>
-</head>
-<body>
-<header>
-<h1>What a token costs</h1>
-<p class="counts">{1}</p>
-</header>
-<main>
-<section id="charts"><h2>Plots</h2>
-<div class="charts">{2}</div>
-</section>
-<section id="rows"><h2>Rows</h2>{3}</section>
-<section id="run"><h2>What exactly was run</h2>
-<pre tabindex="0">{4}</pre>
-</section>
-</main>
-</body>
-</html>
-)",
-      report::kPageStyle, html_text(about), figures(report), table(report),
-      html_text(report.command));
+  return lab::plots_page(
+      {"What a token costs", about, report.command}, figures(report),
+      fmt::format("<section id=\"rows\"><h2>Rows</h2>{}</section>\n", table(report)));
 }
 
 }  // namespace tq::app

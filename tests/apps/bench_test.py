@@ -57,7 +57,7 @@ class BenchTest(TinyTest):
                               "regex=a b")["command"]
         words = shlex.split(command)
         self.assertEqual(words[:2], ["tq", "bench"])
-        self.assertIn("regex=a b", words)
+        self.assertIn("regex=it's a b", words)
         again = json.loads(self.assert_ok(self.tq(*words[1:])).out)
         self.assertEqual(again["command"], command)
         self.assertEqual(again["rows"][-1]["shape"], "2 x 1")

@@ -214,24 +214,24 @@ Measured measure_engine(const Policy& policy, const std::vector<Prompt>& prompts
 }
 
 Prompt bench_prompt(const Policy& policy, std::size_t tokens, std::size_t number) {
-  const std::string sentence = " The rain fell on the quiet town and the people stayed at home.";
-  std::string text = fmt::format("Story {}.", number + 1);
-  const auto prompt = [&] { return make_prompt(fmt::format("bench {}", number), text); };
-  if (const std::size_t least = policy.encode(prompt()).size(); least > tokens) {
+  const auto with = [&](std::size_t sentences) {
+    std::string text = fmt::format("Story {}.", number + 1);
+    for (std::size_t i = 0; i < sentences; ++i) {
+      text += " The rain fell on the quiet town and the people stayed at home.";
+    }
+    return make_prompt(fmt::format("bench {}", number), text);
+  };
+  const auto length = [&](std::size_t sentences) { return policy.encode(with(sentences)).size(); };
+  const std::size_t least = length(0);
+  if (least > tokens) {
     throw Error(ErrorKind::usage, fmt::format("a prompt has {} tokens at least, with the model's "
                                               "template; {} are too few",
                                               least, tokens));
   }
-  const std::size_t bare = policy.encode(prompt()).size();
-  const std::string once = text;
-  text += sentence;
-  const std::size_t each = std::max<std::size_t>(1, policy.encode(prompt()).size() - bare);
-  std::size_t count = (tokens - bare) / each + 1;
-  do {
-    text = once;
-    for (std::size_t i = 0; i < count; ++i) text += sentence;
-  } while (policy.encode(prompt()).size() > tokens && count-- > 0);
-  return prompt();
+  const std::size_t each = std::max<std::size_t>(1, length(1) - least);
+  std::size_t sentences = (tokens - least) / each + 1;
+  while (length(sentences) > tokens) --sentences;
+  return with(sentences);
 }
 
 }  // namespace tq

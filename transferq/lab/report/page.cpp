@@ -9,9 +9,9 @@
 #include <map>
 
 #include "transferq/eval/report/escape.hpp"
-#include "transferq/eval/report/page.hpp"
 #include "transferq/eval/report/svg.hpp"
 #include "transferq/lab/report/plot.hpp"
+#include "transferq/lab/report/plots_page.hpp"
 #include "transferq/lab/report/summary.hpp"
 
 namespace tq::lab {
@@ -61,13 +61,6 @@ std::vector<Series> lines(const Rows& rows, const std::string& sweep, const Coor
 double value_of(const Mean& m) { return m.value; }
 double reward_of(const Mean& m) { return m.expected_reward; }
 double kl_of(const Mean& m) { return m.kl_to_sft; }
-
-std::string figure(const Plot& plot, const std::string& caption) {
-  const std::string drawing = drawn(plot);
-  if (drawing.empty()) return "";
-  return fmt::format("<figure><h3>{}</h3>{}<figcaption>{}</figcaption></figure>",
-                     html_text(plot.title), drawing, html_text(caption));
-}
 
 std::string reward_against_kl(const Rows& rows) {
   Plot plot{"Reward against KL", "KL to the reference", "reward"};
@@ -263,39 +256,11 @@ std::string page(const About& about, const std::vector<SweepRow>& rows) {
                   kMismatched) +
       ahead_table(rows, "alpha", "alpha", "Direct transfer ahead of controlled decoding",
                   "tq_direct", "cd");
-  return fmt::format(
-      R"(<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<title>{0}</title>
-<style>
-{1}</style>
-</head>
-<body>
-<header>
-<h1 dir="auto">{0}</h1>
-<p class="counts">{2}</p>
-</header>
-<main>
-<section id="charts"><h2>Plots</h2>
-<div class="charts">{3}</div>
-</section>
-{4}<section id="run"><h2>What exactly was run</h2>
-<pre tabindex="0">{5}</pre>
-</section>
-</main>
-</body>
-</html>
-)",
-      html_text(about.title), report::kPageStyle, html_text(about.worlds), figures(rows),
+  return plots_page(
+      {about.title, about.worlds, about.command}, figures(rows),
       tables.empty()
           ? ""
-          : fmt::format("<section id=\"map\"><h2>Who is ahead</h2>{}</section>\n", tables),
-      html_text(about.command));
+          : fmt::format("<section id=\"map\"><h2>Who is ahead</h2>{}</section>\n", tables));
 }
 
 }  // namespace tq::lab
