@@ -54,7 +54,7 @@ class BenchTest(TinyTest):
 
     def test_the_command_is_told_so_that_it_can_be_typed_again(self):
         command = self.report("--lengths", "60", "--decoder", "args", "--top-k", "2", "--reward",
-                              "regex=a b")["command"]
+                              "regex=it's a b")["command"]
         words = shlex.split(command)
         self.assertEqual(words[:2], ["tq", "bench"])
         self.assertIn("regex=it's a b", words)
