@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "flags.hpp"
+#include "profiles.hpp"
 #include "setup_file.hpp"
 #include "signals.hpp"
 #include "terminal.hpp"
@@ -184,6 +185,7 @@ class Bench {
 void run_bench(CLI::App& command, BenchFlags& f) {
   const std::stop_token stop = stop_on_signals();
   if (!f.decoding.setup.empty()) apply_setup_file(command, f.decoding.setup);
+  apply_profile(command, f.decoding.profile, f.decoding.budget);
   check(command, f);
   ModelStore models({f.decoding.gpu_layers});
   Bench bench(f, contenders(f, models), stop);

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <set>
 
+#include "profiles.hpp"
 #include "setup_file.hpp"
 #include "setup_paths.hpp"
 #include "transferq/core/error.hpp"
@@ -215,6 +216,7 @@ RunSetup read_run(toml::table flags, const toml::table& all, const SessionFlags&
   add_run_flags(command, run.flags);
   apply_setup_table(command, flags, path);
   apply_setup_table(command, all, path);
+  apply_profile(command, run.flags.profile, run.flags.budget);
   if (defaults.threads > 0) run.flags.threads = defaults.threads;
   if (defaults.gpu_layers >= 0) run.flags.gpu_layers = defaults.gpu_layers;
   for (const toml::table* table : {static_cast<const toml::table*>(&flags), &all}) {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "drawing_flags.hpp"
+#include "profiles.hpp"
 #include "transfer_flags.hpp"
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
@@ -113,6 +114,7 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   command.add_option("--reward", f.reward, reward_help())->option_text("LIST");
   command.add_option("--decoder", d.name, "How tokens are chosen")
       ->option_text(fmt::format("{} [greedy]", fmt::join(decoder_names(), "|")));
+  add_profile_flags(command, f.profile, f.budget);
   add_transfer_flags(command, f);
   add_choice<Proposal>(command, "--proposal", d.proposal,
                        {{"baseline", Proposal::baseline}, {"reference", Proposal::reference}},
@@ -148,6 +150,13 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
       .add_option("--commit", d.commit,
                   "Tokens that a step keeps: its candidate, then those of its best roll-out")
       ->option_text("N [1]")
+      ->check(count());
+  command
+      .add_option(
+          "--halve", d.halvings,
+          "Times that the roll-outs pause and the lower half of the candidates is given up, "
+          "at half the horizon, a quarter of it, and so on")
+      ->option_text("N [0]")
       ->check(count());
   command.add_option("--horizon", f.horizon, "Tokens of a roll-out behind its candidate")
       ->option_text("N [20; official indirect 5]")

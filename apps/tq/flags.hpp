@@ -35,6 +35,8 @@ struct DecodingFlags : SessionFlags {
   bool alpha_given = false;
   DecoderOptions decoder;
   std::optional<std::size_t> horizon;  // of the decoder, where it is given
+  std::string profile;                 // see profiles.hpp, as for the next
+  double budget = 0;
   std::size_t max_tokens = 128;
   std::uint64_t seed = 0;
 };

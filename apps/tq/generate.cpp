@@ -12,6 +12,7 @@
 #include "commands.hpp"
 #include "explain.hpp"
 #include "flags.hpp"
+#include "profiles.hpp"
 #include "setup_file.hpp"
 #include "signals.hpp"
 #include "terminal.hpp"
@@ -256,6 +257,7 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
 void run_generate(CLI::App& command, GenerateFlags& f) {
   const std::stop_token stop = stop_on_signals();
   if (!f.decoding.setup.empty()) apply_setup_file(command, f.decoding.setup);
+  apply_profile(command, f.decoding.profile, f.decoding.budget);
   ModelStore models({f.decoding.gpu_layers});
   const std::vector<Prompt> prompts = load_prompts(f);
   const Run run = prepare(f.decoding, models);

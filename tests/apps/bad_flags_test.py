@@ -94,6 +94,13 @@ class NumbersTest(TinyTest):
         for decoder in ("greedy", "best-of", "official"):
             self.refuses("--min-p", "0.1", "--min-p 0.1", f"{decoder} does not", decoder=decoder)
 
+    def test_halve(self):
+        for value in ("-1", "x", "1.5"):
+            self.refuses("--halve", value, "--halve")
+        for decoder in ("greedy", "best-of", "official"):
+            self.refuses("--halve", "2", "--halve 2", f"{decoder} does not", decoder=decoder)
+        self.refuses("--halve", "2", "--halve 2", "args has none", decoder="args")
+
     def test_kl_budget(self):
         for value in ("-1", "nan", "inf"):
             self.refuses("--kl-budget", value, "--kl-budget", "0 or more")

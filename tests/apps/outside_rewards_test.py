@@ -95,7 +95,11 @@ class DecodingTest(OutsideTest):
         server = self.endpoint()
         row = self.row("Hello", "--decoder", "tq", "--max-tokens", 6, "--reward",
                        "http=" + server.url)
-        self.assertEqual(len(server.requests), row["response_tokens"] + 1)
+        # The finished response was among the last step's.
+        self.assertEqual(len(server.requests), row["response_tokens"])
+        for drafts in server.requests:
+            texts = [draft["response"] for draft in drafts]
+            self.assertEqual(len(set(texts)), len(texts))
 
     def test_combination(self):
         server = self.endpoint()

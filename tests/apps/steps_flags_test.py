@@ -1,4 +1,4 @@
-"""--commit, --block, --min-p and --kl-budget reach the decoder, from flags and from a setup file."""
+"""--commit, --block, --min-p, --halve and --kl-budget reach the decoder, by flags and setup file."""
 
 import json
 import unittest
@@ -43,6 +43,14 @@ class StepsFlagsTest(TinyTest):
         out = self.assert_ok(self.generate(*COMMON, "--min-p", 1)).out
         self.assertRegex(out, r"> \S+ +- ")
 
+    def test_halve(self):
+        row, steps = self.steps("--halve", 1)
+        possible = [sum(c["probability"] > 0 for c in step["candidates"]) for step in steps]
+        for i, count in enumerate(possible):  # behind the last pause there must be room
+            self.assertIn(count, (2, 3, 4) if i < 6 else (4,))
+        self.assertEqual(possible[0], 2)
+        self.assertLess(row["evaluations"]["policy"], self.steps()[0]["evaluations"]["policy"])
+
     def test_kl_budget(self):
         for nats in (0, 0.5, 4):
             row, steps = self.steps("--kl-budget", nats)
@@ -74,9 +82,11 @@ class StepsFlagsTest(TinyTest):
         prompts.write_text(json.dumps({"id": "a", "prompt": "Hi"}) + "\n", encoding="utf-8")
         run = ("--prompts", prompts, "--out", self.folder / "o.jsonl", *COMMON[1:])
         self.assert_ok(self.generate(*run))
-        for flags in (("--commit", 2), ("--block", 2), ("--min-p", 0.1), ("--kl-budget", 1)):
+        for flags in (("--commit", 2), ("--block", 2), ("--min-p", 0.1), ("--halve", 1),
+                      ("--kl-budget", 1)):
             self.assert_fails(self.generate(*run, *flags), 1, "other settings")
-        self.assert_ok(self.generate(*run, "--commit", 1, "--block", 1, "--min-p", 0))
+        self.assert_ok(self.generate(*run, "--commit", 1, "--block", 1, "--min-p", 0,
+                                     "--halve", 0))
 
 
 if __name__ == "__main__":

@@ -67,15 +67,29 @@ TEST(Factory, BlocksCommitsGatesAndTheDialBelongToDecodersThatWeighCandidates) {
         {"--commit 3", with(name, [](auto& o) { o.commit = 3; })},
         {"--block 3", with(name, [](auto& o) { o.block = 3; })},
         {"--min-p 0.1", with(name, [](auto& o) { o.min_p = 0.1; })},
+        {"--halve 2", with(name, [](auto& o) { o.halvings = 2; })},
         {"--kl-budget", with(name, [](auto& o) { o.kl_budget = 2.0; })}};
     for (const auto& [flag, options] : cases) {
-      if (weighs && !(name == "args" && options.commit > 1)) {
+      if (weighs && !(name == "args" && (options.commit > 1 || options.halvings > 0))) {
         EXPECT_NE(make_decoder(options, 50), nullptr) << name << flag;
       } else {
         expect_usage({flag, name}, options);
       }
     }
   }
+}
+
+TEST(Factory, HalvingsRankSingleTokensAtAnAlphaByUnfinishedRollOuts) {
+  const auto halved = [](const std::function<void(DecoderOptions&)>& change) {
+    DecoderOptions options = with("tq", change);
+    options.halvings = 2;
+    return options;
+  };
+  expect_usage({"--halve 2", "--block 3"}, halved([](auto& o) { o.block = 3; }));
+  expect_usage({"--halve 2", "--kl-budget"}, halved([](auto& o) { o.kl_budget = 2.0; }));
+  expect_usage({"--halve 2", "not finished"}, halved([](auto& o) { o.finished_only = true; }));
+  expect_usage({"--halve 2", "--horizon 0"}, halved([](auto& o) { o.horizon = 0; }));
+  EXPECT_NE(make_decoder(halved([](auto& o) { o.commit = 4; }), 50), nullptr);
 }
 
 TEST(Factory, SoftTransferDrawsAtItsBetaAndTakesNoBudget) {

@@ -27,6 +27,13 @@ using testing::expect_error;
 
 Draft draft(const std::string& text) { return {text, {}, {}, false, true}; }
 
+// "a", "aa" and so on.
+std::vector<Draft> different_drafts(std::size_t count) {
+  std::vector<Draft> out;
+  for (std::size_t i = 1; i <= count; ++i) out.push_back(draft(std::string(i, 'a')));
+  return out;
+}
+
 std::vector<double> score(const Reward& reward, const std::vector<Draft>& drafts,
                           const Prompt& prompt = make_prompt("a", "Why?")) {
   SessionPool pool({});
@@ -251,7 +258,7 @@ TEST_F(HttpTest, AServerThatIsGoneIsAskedForTheFirstRequestAlone) {
   o.form.batch = 1;
   const auto reward = make_http_reward(o);
   expect_error(ErrorKind::io, {server.url(), "3 times in a row"},
-               [&] { score(*reward, std::vector<Draft>(20, draft("a"))); });
+               [&] { score(*reward, different_drafts(20)); });
   EXPECT_EQ(server.calls(), 3);
 }
 
@@ -262,7 +269,7 @@ TEST_F(HttpTest, AServerThatRefusesARequestIsAskedForTheOthers) {
   HttpOptions o = options();
   o.form.batch = 1;
   const auto reward = make_http_reward(o);
-  expect_error(ErrorKind::io, {"400"}, [&] { score(*reward, std::vector<Draft>(5, draft("a"))); });
+  expect_error(ErrorKind::io, {"400"}, [&] { score(*reward, different_drafts(5)); });
   EXPECT_EQ(requests_, 5);
 }
 

@@ -42,6 +42,12 @@ class ProgramTest : public ::testing::Test {
   static Draft draft(const std::string& text, bool ended = true) {
     return {text, {}, {}, false, ended};
   }
+  // Of one reward, but different.
+  static std::vector<Draft> alike(std::size_t count, const std::string& text) {
+    std::vector<Draft> out;
+    for (std::size_t i = 0; i < count; ++i) out.push_back(draft(text + std::string(i, 'a')));
+    return out;
+  }
   std::vector<double> score(const Reward& reward, const std::vector<Draft>& drafts) {
     SessionPool pool({});
     return reward.open(prompt_, pool, {})->score(drafts);
@@ -142,8 +148,7 @@ for line in sys.stdin:
         group = []
 )"),
                            0, 60, 3);
-  std::vector<Draft> drafts(7, draft("ee"));
-  EXPECT_EQ(score(*reward, drafts), std::vector<double>(7, 2.0));
+  EXPECT_EQ(score(*reward, alike(7, "ee")), std::vector<double>(7, 2.0));
 }
 
 TEST_F(ProgramTest, OneThatDiesOnceIsStartedAgain) {
@@ -188,7 +193,7 @@ TEST_F(ProgramTest, OneThatHangsIsEnded) {
 
 TEST_F(ProgramTest, ASlowOneHasTheTimeForEachAnswer) {
   const auto reward = make(each_row("time.sleep(0.2); answer(row)"), 0, 10);
-  EXPECT_EQ(score(*reward, std::vector<Draft>(4, draft("e"))), std::vector<double>(4, 1.0));
+  EXPECT_EQ(score(*reward, alike(4, "e")), std::vector<double>(4, 1.0));
 }
 
 TEST_F(ProgramTest, GarbageIsQuoted) {
@@ -239,7 +244,7 @@ TEST_F(ProgramTest, OneThatReadsNothingRaisesNoSigpipe) {
   // Its input is closed from the start, while much is to be written.
   const auto reward = make("exec 0<&-; sleep 0.1; exit 3");
   expect_error(ErrorKind::io, {"exited with status 3"},
-               [&] { score(*reward, std::vector<Draft>(100, draft(std::string(10000, 'x')))); });
+               [&] { score(*reward, alike(100, std::string(10000, 'x'))); });
   sigset_t pending;
   ::sigpending(&pending);
   EXPECT_EQ(::sigismember(&pending, SIGPIPE), 0);

@@ -38,7 +38,13 @@ void commit_to(Stream& roller, Expansion& expansion, std::size_t chosen, const W
   };
   std::size_t held = 0;  // tokens that need no evaluation any more
   if (winner.of_rollouts > 0 && !expansion.kept.empty() && expansion.kept[winner.rollout].branch) {
-    held = adopt(expansion.kept[winner.rollout].branch, expansion.kept[winner.rollout].output);
+    Kept& kept = expansion.kept[winner.rollout];
+    const std::size_t committed = winner.tokens.size() - winner.block;
+    std::size_t rolled = std::min(kept.evaluated, committed);
+    if (rolled == committed && kept.output.logits.empty()) --rolled;  // its state may be needed
+    Branch trunk = kept.branch.fork();
+    trunk.truncate(kept.branch.length() - kept.evaluated + rolled);
+    held = adopt(trunk, kept.output);
   } else if (chosen < expansion.branches.size() && expansion.branches[chosen]) {
     held = adopt(expansion.branches[chosen], expansion.outputs[chosen]);
   }

@@ -33,7 +33,8 @@ Winner winner_of(const Expansion& expansion, std::span<const double> rewards, st
                  Token candidate, std::size_t commit);
 
 // Commits the winner to the stream that rolled out: its evaluated branch becomes the trunk, and
-// only tokens that memory did not keep are evaluated again, when they are needed.
+// only tokens that memory did not keep, or whose output is not known, are evaluated again, when
+// they are needed.
 void commit_to(Stream& roller, Expansion& expansion, std::size_t chosen, const Winner& winner);
 
 // The KL above, of all that the choice of the candidate did not count. `reference` has one

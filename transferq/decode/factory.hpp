@@ -29,9 +29,10 @@ struct DecoderOptions {
   std::size_t samples = 16;
   Proposal proposal = Proposal::baseline;
   Choose choose = Choose::sample;
-  std::size_t commit = 1;  // tokens a step keeps: the candidate, then its roll-out's
-  std::size_t block = 1;   // tokens of a candidate
-  double min_p = 0;        // candidates have this share of the likeliest's probability
+  std::size_t commit = 1;    // tokens a step keeps: the candidate, then its roll-out's
+  std::size_t block = 1;     // tokens of a candidate
+  double min_p = 0;          // candidates have this share of the likeliest's probability
+  std::size_t halvings = 0;  // times that half of the candidates are given up on the way
   // Nats that a response may be from the reference; chooses alpha.
   std::optional<double> kl_budget = std::nullopt;
   // The reward can't score unfinished responses (RewardInfo::partial): roll-outs go on to the end

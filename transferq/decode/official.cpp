@@ -9,13 +9,14 @@
 #include "transferq/decode/choice.hpp"
 #include "transferq/decode/official_score.hpp"
 #include "transferq/engine/model.hpp"
+#include "transferq/rollout/ahead.hpp"
 
 namespace tq {
 namespace {
 
 // Prompt, response and roll-out as one text, special tokens written out, without padding. Where
 // that text has the very tokens that were decoded, the roll-out's hidden state is the one wanted.
-Draft whole_text(const Model& model, std::vector<Token> tokens, Rollout& rollout) {
+Draft whole_text(const Model& model, std::vector<Token> tokens, const Rollout& rollout) {
   tokens.insert(tokens.end(), rollout.tokens.begin(), rollout.tokens.end());
   const std::size_t decoded = tokens.size();
   while (tokens.size() > 1 && model.is_end(tokens.back())) tokens.pop_back();
@@ -23,7 +24,7 @@ Draft whole_text(const Model& model, std::vector<Token> tokens, Rollout& rollout
   const bool ended = !rollout.tokens.empty() && model.is_end(rollout.tokens.back());
   const bool padding_alone = decoded - tokens.size() == (ended ? 1 : 0);
   if (!rollout.hidden.empty() && padding_alone && model.tokenize(draft.text, true) == tokens) {
-    draft.hidden = std::move(rollout.hidden);
+    draft.hidden = rollout.hidden;
   }
   return draft;
 }
@@ -57,18 +58,19 @@ Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) cons
   const bool hidden =
       task.scorer->reads(stream) || (indirect_ && task.baseline_scorer->reads(stream));
   std::vector<Token> sequence = stream.prompt();
+  std::optional<Ahead> ahead;  // left of the last winner's roll-out
   Decoded out;
   while (out.tokens.size() < task.max_tokens) {
     check_stop(task.stop);
     const std::vector<double> logits = stream.state().logits;
     const std::vector<std::size_t> best = top_k(logits, top_k_);
     const std::vector<Token> tokens(best.begin(), best.end());
-    Expansion expansion =
-        rollouts_.expand({stream.branch(), tokens, room, hidden, task.key, task.stop});
+    Expansion expansion = rollouts_.expand(
+        {stream.branch(), tokens, room, hidden, task.key, task.stop, 0, false, &ahead});
     spent.policy += expansion.evaluations;
 
     std::vector<Draft> drafts;
-    for (Rollout& rollout : expansion.rollouts) {
+    for (const Rollout& rollout : expansion.rollouts) {
       std::vector<Token> grown = sequence;
       grown.push_back(tokens[rollout.candidate]);
       drafts.push_back(whole_text(model, std::move(grown), rollout));
@@ -89,6 +91,7 @@ Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) cons
     } else {
       stream.append(token);
     }
+    ahead = ahead_of(expansion, chosen, 0);
     if (&task.reference != &stream) task.reference.append(token);
     sequence.push_back(token);
     out.tokens.push_back(token);

@@ -24,6 +24,7 @@ void require_weighing(const DecoderOptions& o) {
   refuse(o.commit != 1, fmt::format("--commit {}", o.commit));
   refuse(o.block != 1, fmt::format("--block {}", o.block));
   refuse(o.min_p != 0, fmt::format("--min-p {}", o.min_p));
+  refuse(o.halvings != 0, fmt::format("--halve {}", o.halvings));
   refuse(o.kl_budget.has_value(), "--kl-budget");
 }
 
@@ -53,6 +54,25 @@ void validate_steps(const DecoderOptions& o) {
       fmt::format("--block {} draws blocks where they are rolled out, by the baseline; leave out "
                   "--proposal reference, or use cd, which does both by the reference",
                   o.block));
+  require(
+      o.halvings == 0 || (o.name != "args" && o.horizon > 0),
+      fmt::format("--halve {} gives up roll-outs on their way, and {} has none; use tq or cd with "
+                  "a --horizon above 0",
+                  o.halvings, o.name == "args" ? "args" : "--horizon 0"));
+  require(
+      o.halvings == 0 || o.block == 1,
+      fmt::format("--halve {} ranks single tokens, which --block {} does not weigh; leave one out",
+                  o.halvings, o.block));
+  require(
+      o.halvings == 0 || !o.kl_budget,
+      fmt::format("--halve {} ranks candidates at a given alpha, and --kl-budget finds one when "
+                  "all are valued; leave one out",
+                  o.halvings));
+  require(
+      o.halvings == 0 || !o.finished_only,
+      fmt::format("--halve {} compares roll-outs that are not finished, which this reward can't "
+                  "score; leave it out, or give --halve 0 where a profile or setup has it",
+                  o.halvings));
   require(!o.kl_budget || o.choose == Choose::sample,
           "--kl-budget bounds the KL of a law that is drawn from, and --choose greedy draws "
           "nothing; leave one out");
@@ -65,6 +85,7 @@ std::string describe_steps(const DecoderOptions& o) {
   if (o.commit != 1) out += fmt::format(" commit={}", o.commit);
   if (o.block != 1) out += fmt::format(" block={}", o.block);
   if (o.min_p != 0) out += fmt::format(" min-p={}", o.min_p);
+  if (o.halvings != 0) out += fmt::format(" halve={}", o.halvings);
   if (o.kl_budget) out += fmt::format(" kl-budget={}", *o.kl_budget);
   return out;
 }

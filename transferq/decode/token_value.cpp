@@ -6,12 +6,14 @@
 
 #include "transferq/core/logspace.hpp"
 #include "transferq/decode/commit.hpp"
+#include "transferq/decode/halving.hpp"
 #include "transferq/decode/kl_budget.hpp"
 #include "transferq/decode/proposing.hpp"
 #include "transferq/decode/response.hpp"
 #include "transferq/decode/tail.hpp"
 #include "transferq/decode/valuing.hpp"
 #include "transferq/engine/model.hpp"
+#include "transferq/rollout/ahead.hpp"
 
 namespace tq {
 namespace {
@@ -21,6 +23,14 @@ namespace {
 bool worth_valuing(const Candidates& set, bool gated, const std::optional<double>& share) {
   if (set.tokens.size() == 1 && (gated || share)) return false;
   return !share || (*share > 0 && kl_divergence(softmax(set.logprobs), set.reference) <= *share);
+}
+
+// The candidates, those that were given up being impossible.
+Candidates without(Candidates set, const std::vector<bool>& given_up) {
+  for (std::size_t i = 0; i < given_up.size(); ++i) {
+    if (given_up[i]) set.logprobs[i] = -std::numeric_limits<double>::infinity();
+  }
+  return set;
 }
 
 Token draw_tail_token(std::span<const double> proposed, const Candidates& set, RandomKey key) {
@@ -78,6 +88,7 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
   std::optional<KlBudget> budget;
   if (options_.kl_budget) budget.emplace(*options_.kl_budget);
   Response response(task);
+  std::optional<Ahead> ahead;  // left of the last winner's roll-out
   double kl = 0;
   while (response.open()) {
     check_stop(task.stop);
@@ -95,16 +106,24 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     // Values, by roll-outs of the baseline; none where they could not change the choice.
     Expansion expansion;
     StepValues valued;
+    std::vector<bool> given_up;
     if (worth_valuing(set, options_.min_p > 0, share)) {
+      std::optional<Halving> halving;
+      if (options_.halvings > 0) {
+        halving.emplace(valuing, response, set, options_.alpha, options_.horizon,
+                        options_.halvings);
+      }
       expansion = expander_->expand({roller.branch(), set.tokens, response.room(),
                                      valuing.reads_states(), key, task.stop, options_.commit - 1,
-                                     blocks || options_.greedy_rollouts == by_reference});
+                                     blocks || options_.greedy_rollouts == by_reference, &ahead,
+                                     halving ? &halving->culling() : nullptr});
       spent.policy += expansion.evaluations;
-      valued = valuing.value(response, set.tokens, expansion);
+      valued = halving ? halving->value(expansion) : valuing.value(response, set.tokens, expansion);
+      if (halving) given_up = halving->given_up();
     }
 
     // The tilted distribution, and the choice from it.
-    const StepLaw law = tilt(set, valued.values, options_.alpha, share);
+    const StepLaw law = tilt(without(set, given_up), valued.values, options_.alpha, share);
     const std::size_t chosen = choose(law.probabilities, options_.choose, uniform(key));
     const Token token =
         chosen < set.tokens.size() ? set.tokens[chosen] : draw_tail_token(proposed, set, key);
@@ -124,6 +143,11 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     kl += step_cost;
     if (budget) budget->spend(step_cost);
     commit_to(roller, expansion, chosen, winner);
+    if (expansion.rollouts.empty()) {
+      advance(ahead, token);
+    } else {
+      ahead = ahead_of(expansion, chosen, winner.tokens.size() - winner.block);
+    }
 
     Step step{{}, chosen, token, "", static_cast<Token>(argmax(proposed))};
     show(step, model, set, expansion, proposed, valued.values, law);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -51,8 +52,10 @@ class Scorer {
   virtual ~Scorer() = default;
   // Whether it reads the hidden state of this policy: then drafts that bring one cost nothing.
   virtual bool reads(const Stream&) const { return false; }
-  // One score a draft, in order; the same whether drafts come together or one by one. Throws Error
-  // where a score can't be had or is no finite number: none is ever made up.
+  // One score a draft, in order; the same whether drafts come together or one by one. A draft that
+  // comes several times, or came with the call before, is computed once, unless it brings its
+  // hidden state. Throws Error where a score can't be had or is no finite number: none is ever made
+  // up.
   std::vector<double> score(std::span<const Draft> drafts);
   // What was evaluated so far, one entry a model.
   virtual std::vector<ModelCost> costs() const { return {}; }
@@ -62,6 +65,8 @@ class Scorer {
 
  private:
   virtual std::vector<double> compute(std::span<const Draft> drafts) = 0;
+
+  std::map<std::string, double> known_;  // of the last call's drafts
 };
 
 // Thread-safe.

@@ -57,11 +57,39 @@ bool Continuation::evaluates(const ExpandRequest& request, std::size_t candidate
   return looks_behind(request) || block_length(options_.block, request.room) > 1;
 }
 
-// Whether the branches of this many roll-outs may be kept until one of them is committed.
-bool Continuation::keeps(const ExpandRequest& request, std::size_t rollouts) const {
-  const std::size_t cells = rollouts * std::min(request.keep, grown(request));
+// Whether roll-outs may go on at the next step: each is the only one of its candidate.
+bool Continuation::looks_ahead(const ExpandRequest& request) const {
+  return request.ahead != nullptr && options_.greedy && options_.block == 1;
+}
+
+// Whether the branches of these roll-outs, up to `keep` tokens of each, may stay until one of them
+// is committed.
+bool Continuation::spares(const ExpandRequest& request, std::span<const Growing> wave,
+                          std::size_t keep) const {
+  std::size_t cells = 0;
+  for (const Growing& g : wave) cells += keep - std::min(keep, g.evaluated);
   const Capacity capacity = request.trunk.session().capacity();
-  return cells > 0 && rollouts <= capacity.free_branches / 2 && cells <= capacity.free_cells / 2;
+  return keep > 0 && wave.size() <= capacity.free_branches / 2 && cells <= capacity.free_cells / 2;
+}
+
+// Begins with what is known of a candidate's roll-out, if more than the candidate is.
+void Continuation::take_up(const ExpandRequest& request, Growing& g) const {
+  if (!looks_ahead(request) || !request.ahead->has_value()) return;
+  Ahead& known = **request.ahead;
+  const std::size_t c = g.rollout.candidate;
+  if (known.evaluated < 2 || known.tokens.front() != request.candidates[c] ||
+      known.tokens.size() - 1 > grown(request)) {
+    return;
+  }
+  g.rollout.tokens.assign(known.tokens.begin() + 1, known.tokens.end());
+  if (!known.logprobs.empty()) {
+    g.rollout.logprobs.assign(known.logprobs.begin() + 1, known.logprobs.end());
+  }
+  g.rollout.hidden = std::move(known.hidden);
+  g.branch = std::move(known.branch);
+  g.evaluated = known.evaluated - 1;
+  g.last = std::move(known.last);
+  request.ahead->reset();
 }
 
 // How many candidates from this one on are done together: all, if they fit beside each other and a
@@ -100,6 +128,12 @@ void Continuation::feed_candidates(const ExpandRequest& request, std::size_t fro
   for (std::size_t i = 0; i < fed.size(); ++i) expansion.outputs[fed[i]] = std::move(outputs[i]);
 }
 
+// Whether the log-probability of a roll-out's token behind this many others is wanted: where it may
+// be committed, now or at a later step.
+bool Continuation::reads_logprobs(const ExpandRequest& request, std::size_t position) const {
+  return request.logprobs && request.keep > 0 && (looks_ahead(request) || position < request.keep);
+}
+
 Token Continuation::next(const ExpandRequest& request, const Growing& g) const {
   const Output& output = *g.last;
   if (options_.greedy) {
@@ -118,8 +152,8 @@ Token Continuation::next(const ExpandRequest& request, const Growing& g) const {
 Want Continuation::wanted(const ExpandRequest& request, std::size_t position,
                           std::size_t depth) const {
   Want want = request.hidden ? Want::hidden : Want::nothing;
-  if (position < depth) {
-    const bool logprobs = request.logprobs && position < request.keep;
+  if (position < depth || looks_ahead(request)) {
+    const bool logprobs = reads_logprobs(request, position);
     want = want | (options_.greedy && !logprobs ? Want::argmax : Want::logits);
   }
   return position == std::min(request.keep, depth) ? want | Want::logits : want;
@@ -133,6 +167,11 @@ void Continuation::begin(const ExpandRequest& request, std::span<Growing> wave,
     const std::size_t c = g.rollout.candidate;
     const bool ended = !expansion.blocks.empty() && expansion.blocks[c].ended;
     g.done = !expansion.branches[c] || ended || grown(request) == 0;
+    if (g.evaluated > 0) {  // it was taken up
+      g.done = request.trunk.session().model().is_end(g.rollout.tokens.back());
+      g.lead = &g;
+      continue;
+    }
     g.rollout.hidden = expansion.outputs[c].hidden;
     if (g.done) continue;
     if (lead == nullptr || lead->rollout.candidate != c) {
@@ -144,8 +183,9 @@ void Continuation::begin(const ExpandRequest& request, std::span<Growing> wave,
   }
 }
 
-// Draws the next token of all that go on, the one at position j. Returns those of them behind whose
-// token somebody looks; the first of those that drew the same leads the others.
+// Draws the next token of all that go on, the one at position j, where it isn't known. Returns
+// those of them behind whose token somebody looks; the first of those that drew the same leads the
+// others.
 std::vector<Continuation::Growing*> Continuation::draw(const ExpandRequest& request,
                                                        std::span<Growing> wave,
                                                        std::size_t j) const {
@@ -153,12 +193,16 @@ std::vector<Continuation::Growing*> Continuation::draw(const ExpandRequest& requ
   std::vector<Growing*> going;
   std::map<std::pair<const Growing*, Token>, Growing*> leads;
   for (Growing& g : wave) {
-    if (g.done) continue;
-    const Token token = next(request, g);
-    if (request.logprobs && g.rollout.tokens.size() < request.keep) {
-      g.rollout.logprobs.push_back(log_softmax(g.last->logits)[static_cast<std::size_t>(token)]);
+    if (g.done || g.evaluated >= j) continue;
+    if (g.rollout.tokens.size() < j) {
+      const Token drawn = next(request, g);
+      if (reads_logprobs(request, j - 1)) {
+        const std::vector<double>& logits = g.last->logits;
+        g.rollout.logprobs.push_back(logits[static_cast<std::size_t>(drawn)] - log_sum_exp(logits));
+      }
+      g.rollout.tokens.push_back(drawn);
     }
-    g.rollout.tokens.push_back(token);
+    const Token token = g.rollout.tokens.back();
     const bool ended = model.is_end(token);
     g.done = ended || j == grown(request);
     if (ended || (g.done && !request.hidden)) continue;  // its state is not needed
@@ -173,13 +217,34 @@ std::vector<Continuation::Growing*> Continuation::draw(const ExpandRequest& requ
   return going;
 }
 
-// Grows a wave of roll-outs together, a token a time, until all are done.
-void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, bool keep,
+// Where it is time to ask, stops the roll-outs of candidates that do not go on.
+void Continuation::cull(const ExpandRequest& request, std::span<Growing> wave,
+                        std::size_t grown) const {
+  if (request.culling == nullptr) return;
+  const std::vector<std::size_t>& at = request.culling->at;
+  if (std::find(at.begin(), at.end(), grown) == at.end()) return;
+  std::vector<Rollout> so_far;
+  std::vector<bool> open(request.candidates.size(), false);
+  for (const Growing& g : wave) {
+    so_far.push_back(g.rollout);
+    if (!g.done) open[g.rollout.candidate] = true;
+  }
+  const std::vector<bool> survives = request.culling->survivors(so_far, open);
+  for (Growing& g : wave) g.done = g.done || !survives[g.rollout.candidate];
+}
+
+// Grows a wave of roll-outs together, a token a time, until all are done. Of their branches, `keep`
+// tokens are kept.
+void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, std::size_t keep,
                         Expansion& expansion) const {
   const std::size_t depth = grown(request);
+  // Whether all candidates' are here: those of one come together, candidates in order.
+  const bool all = wave.front().rollout.candidate == 0 &&
+                   wave.back().rollout.candidate + 1 == request.candidates.size();
   begin(request, wave, expansion);
   for (std::size_t j = 1; j <= depth; ++j) {
     check_stop(request.stop);
+    if (all) cull(request, wave, j - 1);
     const std::vector<Growing*> going = draw(request, wave, j);
     std::vector<Feed> feeds;
     std::vector<Growing*> fed;
@@ -193,7 +258,7 @@ void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, b
     std::vector<Output> outputs = request.trunk.session().forward(feeds);
     expansion.evaluations += feeds.size();
     for (Growing* g : going) {
-      if (keep && j == request.keep + 1) g->kept = std::move(g->last);
+      if (keep > 0 && j == request.keep + 1) g->kept = std::move(g->last);
       ++g->evaluated;
     }
     for (std::size_t i = 0; i < fed.size(); ++i) {
@@ -204,11 +269,11 @@ void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, b
       if (request.hidden) g->rollout.hidden = g->last->hidden;
     }
   }
-  if (request.keep > 0) {
+  if (request.keep > 0 || looks_ahead(request)) {
     const std::size_t first = expansion.kept.size();
     expansion.kept.resize(first + wave.size());
-    for (std::size_t i = wave.size(); keep && i-- > 0;) {  // a lead is ahead of those that ride
-      expansion.kept[first + i] = hand_back(request, wave[i], expansion);
+    for (std::size_t i = wave.size(); keep > 0 && i-- > 0;) {  // a lead is ahead of those that ride
+      expansion.kept[first + i] = hand_back(request, wave[i], keep, expansion);
     }
   }
   for (Growing& g : wave) {
@@ -217,14 +282,19 @@ void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, b
   }
 }
 
-// A grown roll-out's branch without what is not to be committed, if anything of it was evaluated.
-Kept Continuation::hand_back(const ExpandRequest& request, Growing& g,
+// A grown roll-out's branch with the tokens that are kept, if any was evaluated.
+Kept Continuation::hand_back(const ExpandRequest& request, Growing& g, std::size_t keep,
                              const Expansion& expansion) const {
   if (g.evaluated == 0) return {};
-  Branch branch = g.branch ? std::move(g.branch) : g.lead->branch.fork();
+  Kept out;
+  out.branch = g.branch ? std::move(g.branch) : g.lead->branch.fork();
+  out.evaluated = std::min(g.evaluated, keep);
   const std::size_t base = expansion.branches[g.rollout.candidate].length();
-  branch.truncate(base + std::min(g.evaluated, request.keep));
-  return {std::move(branch), g.evaluated > request.keep ? *g.kept : *g.last};
+  out.branch.truncate(base + out.evaluated);
+  const std::shared_ptr<const Output>& at = g.evaluated > request.keep ? g.kept : g.last;
+  if (at != nullptr && request.keep > 0) out.output = *at;
+  if (looks_ahead(request) && out.evaluated == g.evaluated) out.last = std::move(g.last);
+  return out;
 }
 
 // Rolls out a group's candidates, as many roll-outs at a time as fit.
@@ -241,6 +311,7 @@ void Continuation::roll_out(const ExpandRequest& request, std::size_t from, std:
       g.rollout.candidate = c;
       g.rollout.weight = 1.0 / static_cast<double>(samples);
       g.sample = static_cast<std::uint32_t>(s);
+      if (goes_on) take_up(request, g);
     }
   }
   const Capacity capacity = request.trunk.session().capacity();
@@ -248,7 +319,13 @@ void Continuation::roll_out(const ExpandRequest& request, std::size_t from, std:
   const std::size_t wave =
       std::clamp<std::size_t>(std::min(capacity.free_branches, capacity.free_cells / longest), 1,
                               std::max<std::size_t>(all.size(), 1));
-  const bool keep = all.size() <= wave && keeps(request, all.size());
+  std::size_t keep = 0;
+  if (all.size() <= wave) {
+    const std::size_t committed = std::min(request.keep, grown(request));
+    for (const std::size_t wish : {looks_ahead(request) ? grown(request) : committed, committed}) {
+      if (keep == 0 && spares(request, all, wish)) keep = wish;
+    }
+  }
   for (std::size_t at = 0; at < all.size(); at += wave) {
     grow(request, std::span(all).subspan(at, std::min(wave, all.size() - at)), keep, expansion);
   }
@@ -259,6 +336,9 @@ Expansion Continuation::expand(const ExpandRequest& request) const {
   expansion.branches.resize(request.candidates.size());
   expansion.outputs.resize(request.candidates.size());
   if (options_.block > 1) expansion.blocks.resize(request.candidates.size());
+  if (looks_ahead(request) && group_size(request, 0) < request.candidates.size()) {
+    request.ahead->reset();  // memory is short
+  }
   std::size_t last = 0;  // where the group before began
   for (std::size_t from = 0; from < request.candidates.size();) {
     for (; last < from; ++last) {  // it makes room for this one

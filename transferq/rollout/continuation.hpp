@@ -6,12 +6,14 @@
 // after each roll-out is wanted. That is the most: what roll-outs of a candidate have in common at
 // their beginning is evaluated once, where they come in one wave. With candidates that are blocks
 // of B tokens (rollout/blocks.hpp), B instead of the one for each candidate, less the last where
-// nobody looks behind it.
+// nobody looks behind it. Where a greedy roll-out goes on from one that an earlier step grew
+// (ExpandRequest::ahead), only what is new of it is evaluated: all but its candidate and its end
+// are saved, and the tokens are the same.
 //
 // What does not fit the session at once is done in waves: roll-outs take turns, and where not even
 // all candidates fit side by side, they come in groups. Then only the last group's branches are
 // handed back; committing another candidate evaluates its token once more. Branches of roll-outs
-// are handed back (ExpandRequest::keep) where half of the free memory stays free beside them: the
+// are handed back (Expansion::kept) where half of the free memory stays free beside them: the
 // reward may need some. Thread-safe.
 #pragma once
 
@@ -42,7 +44,9 @@ class Continuation final : public Expander {
   std::size_t grown(const ExpandRequest& request) const;
   bool looks_behind(const ExpandRequest& request) const;
   bool evaluates(const ExpandRequest& request, std::size_t candidate) const;
-  bool keeps(const ExpandRequest& request, std::size_t rollouts) const;
+  bool looks_ahead(const ExpandRequest& request) const;
+  bool spares(const ExpandRequest& request, std::span<const Growing> wave, std::size_t keep) const;
+  void take_up(const ExpandRequest& request, Growing& growing) const;
   std::size_t group_size(const ExpandRequest& request, std::size_t from) const;
   void feed_candidates(const ExpandRequest& request, std::size_t from, std::size_t to,
                        Expansion& expansion) const;
@@ -52,9 +56,12 @@ class Continuation final : public Expander {
              const Expansion& expansion) const;
   std::vector<Growing*> draw(const ExpandRequest& request, std::span<Growing> wave,
                              std::size_t j) const;
-  void grow(const ExpandRequest& request, std::span<Growing> wave, bool keep,
+  void cull(const ExpandRequest& request, std::span<Growing> wave, std::size_t grown) const;
+  void grow(const ExpandRequest& request, std::span<Growing> wave, std::size_t keep,
             Expansion& expansion) const;
-  Kept hand_back(const ExpandRequest& request, Growing& growing, const Expansion& expansion) const;
+  Kept hand_back(const ExpandRequest& request, Growing& growing, std::size_t keep,
+                 const Expansion& expansion) const;
+  bool reads_logprobs(const ExpandRequest& request, std::size_t position) const;
   Want wanted(const ExpandRequest& request, std::size_t position, std::size_t depth) const;
   Token next(const ExpandRequest& request, const Growing& g) const;
 

@@ -4,6 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <vector>
@@ -12,6 +15,38 @@
 #include "transferq/engine/session.hpp"
 
 namespace tq {
+
+struct Rollout {
+  std::size_t candidate = 0;
+  std::vector<Token> tokens;  // behind the candidate, with the token that ended the response
+  double weight = 1;          // its share in the candidate's value
+  std::vector<float> hidden;  // after the last token that is text; empty if not asked for or if
+                              // the candidate itself ends the response
+  // Of `tokens` that may be committed, or of all that may be ahead; empty if not asked for.
+  std::vector<double> logprobs = {};
+};
+
+// Which candidates' roll-outs go on, asked on the way. Where memory does not let all roll-outs grow
+// side by side, nobody is asked, and all go on.
+struct Culling {
+  std::vector<std::size_t> at;  // when to ask: tokens that are rolled out, rising
+  // Gets all roll-outs as they stand, and of each candidate whether one of its own is to go on.
+  // Returns of each candidate whether it does.
+  std::function<std::vector<bool>(std::span<const Rollout>, const std::vector<bool>& open)>
+      survivors;
+};
+
+// What is known of how the text goes on behind the trunk: what is left of the greedy roll-out whose
+// candidate was committed. It is the roll-out of the candidate that is its own first token, but for
+// its end.
+struct Ahead {
+  std::vector<Token> tokens;           // behind the trunk
+  Branch branch;                       // the trunk and the first `evaluated` of them
+  std::size_t evaluated = 0;           // at least one
+  std::shared_ptr<const Output> last;  // after these
+  std::vector<float> hidden;           // after the last token that is text; empty if not asked for
+  std::vector<double> logprobs;        // of all of them; empty if not asked for
+};
 
 struct ExpandRequest {
   const Branch& trunk;                // the state s, evaluated
@@ -22,15 +57,10 @@ struct ExpandRequest {
   std::stop_token stop;
   std::size_t keep = 0;   // tokens of a roll-out that may be committed with its candidate
   bool logprobs = false;  // whether to return log-probabilities of what is drawn
-};
-
-struct Rollout {
-  std::size_t candidate = 0;
-  std::vector<Token> tokens;  // behind the candidate, with the token that ended the response
-  double weight = 1;          // its share in the candidate's value
-  std::vector<float> hidden;  // after the last token that is text; empty if not asked for or if
-                              // the candidate itself ends the response
-  std::vector<double> logprobs = {};  // of `tokens` that may be committed; empty if not asked for
+  // Of a caller that gives Expansion::kept back as Ahead when it has committed: what is known, none
+  // at first. It is used up. Null: nobody looks ahead.
+  std::optional<Ahead>* ahead = nullptr;
+  const Culling* culling = nullptr;  // null: all roll-outs go on
 };
 
 // The rest of a candidate that is a block: what was drawn behind its first token.
@@ -40,10 +70,14 @@ struct Block {
   bool ended = false;
 };
 
-// A roll-out's branch, with no more than the tokens that may be committed, and its output there.
+// A roll-out's branch as it was left: with no more than the tokens that may be committed, or with
+// all, if they are wanted ahead.
 struct Kept {
-  Branch branch;
-  Output output;
+  Branch branch;  // trunk, candidate, and as many of the roll-out's tokens:
+  std::size_t evaluated = 0;
+  Output output;                       // after those of them that may be committed; without logits
+                                       // where nobody asked for them in time
+  std::shared_ptr<const Output> last;  // after all of them, if they are wanted ahead
 };
 
 struct Expansion {
@@ -54,8 +88,8 @@ struct Expansion {
   std::vector<Output> outputs;
   std::vector<Rollout> rollouts;  // those of a candidate together, candidates in order
   std::vector<Block> blocks;      // one a candidate, where candidates are blocks; else empty
-  std::vector<Kept> kept;         // one a roll-out where some may be committed, else empty; without
-                                  // a branch where memory did not allow it
+  std::vector<Kept> kept;         // one a roll-out where some may be committed or are wanted ahead,
+                                  // else empty; without a branch where memory did not allow it
   std::uint64_t evaluations = 0;
 };
 

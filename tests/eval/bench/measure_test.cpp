@@ -51,7 +51,7 @@ TEST_F(BenchTest, PlainDecodingCostsAnEvaluationAToken) {
 
 TEST_F(BenchTest, AStepOfTransferQStarCostsCandidatesAndRollOuts) {
   const auto reward = testing::head_on(endless_, folder_);
-  DecoderOptions o{.name = "tq", .top_k = 4, .horizon = 3, .greedy_rollouts = true};
+  DecoderOptions o{.name = "tq", .top_k = 4, .horizon = 3};
   const Measured one = measure_decoding(setup_of(endless_, o, reward, 40), prompts_, options(5));
   EXPECT_EQ(one.tokens, 15u);
   EXPECT_EQ(one.evaluations, 4 + 4 * 3.0);
@@ -60,6 +60,10 @@ TEST_F(BenchTest, AStepOfTransferQStarCostsCandidatesAndRollOuts) {
   const Measured two = measure_decoding(setup_of(endless_, o, reward, 40), prompts_, options(5));
   EXPECT_EQ(two.tokens, 18u);
   EXPECT_EQ(two.evaluations, (4 + 4 * 3.0) / 2);
+  o.commit = 1;
+  o.greedy_rollouts = true;  // of the winner's roll-out the first token and the last are new
+  const Measured greedy = measure_decoding(setup_of(endless_, o, reward, 40), prompts_, options(5));
+  EXPECT_EQ(greedy.evaluations, 4 + 4 * 3.0 - 2);
 }
 
 TEST_F(BenchTest, ARewardModelOfItsOwnIsCounted) {

@@ -1,0 +1,119 @@
+#include "profiles.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "flags.hpp"
+#include "transferq/core/error.hpp"
+
+namespace tq::app {
+namespace {
+
+std::vector<std::string> names() {
+  std::vector<std::string> out;
+  for (const Effort& effort : efforts()) {
+    if (!effort.profile.empty()) out.push_back(effort.profile);
+  }
+  return out;
+}
+
+// fast is --top-k ..., as in a help text.
+std::vector<std::string> described() {
+  std::vector<std::string> out;
+  for (const Effort& e : efforts()) {
+    if (e.profile.empty()) continue;
+    out.push_back(fmt::format(
+        "{} is --top-k {} --min-p {} --horizon {} --halve {} --commit {} --rollout-choose greedy",
+        e.profile, e.top_k, e.min_p, e.horizon, e.halvings, e.commit));
+  }
+  return out;
+}
+
+bool given(const CLI::App& command, const char* flag) {
+  return command.get_option(flag)->count() > 0;
+}
+
+void set(CLI::App& command, const char* flag, const std::string& value) {
+  CLI::Option* option = command.get_option(flag);
+  if (option->count() > 0) return;
+  option->add_result(value);
+  option->run_callback();
+}
+
+const Effort& of_profile(const std::string& name) {
+  return *std::find_if(efforts().begin(), efforts().end(),
+                       [&](const Effort& effort) { return effort.profile == name; });
+}
+
+const Effort& within(double budget) {
+  if (!(budget > 0)) {
+    throw Error(ErrorKind::usage,
+                fmt::format("--budget {} must be a number of token evaluations above 0", budget));
+  }
+  const Effort* best = nullptr;
+  for (const Effort& effort : efforts()) {
+    if (effort.evaluations <= budget) best = &effort;
+  }
+  if (best != nullptr) return *best;
+  throw Error(ErrorKind::usage,
+              fmt::format("--budget {:g} is less than the cheapest settings cost, about {:g} token "
+                          "evaluations a token; give more, or use --decoder args with a small "
+                          "--top-k",
+                          budget, efforts().front().evaluations));
+}
+
+}  // namespace
+
+const std::vector<Effort>& efforts() {
+  static const std::vector<Effort> frontier{
+      {"fast", 5.6, 5, 8, 8, 0, 0},
+      {"balanced", 15, 10, 16, 2, 3, 0.05},
+      {"thorough", 30, 10, 16, 1, 3, 0.05},
+  };
+  return frontier;
+}
+
+void add_profile_flags(CLI::App& command, std::string& profile, double& budget) {
+  command
+      .add_option(
+          "--profile", profile,
+          fmt::format("How much a token may cost: --decoder tq with greedy roll-outs, where "
+                      "flags don't say otherwise. {}",
+                      fmt::join(described(), "; ")))
+      ->option_text(fmt::format("{}", fmt::join(names(), "|")))
+      ->check(one_of(names()));
+  command
+      .add_option("--budget", budget,
+                  "The same by a number: the best settings that cost at most about this many token "
+                  "evaluations a token")
+      ->option_text("NUMBER");
+}
+
+void apply_profile(CLI::App& command, const std::string& profile, double budget) {
+  const bool by_name = given(command, "--profile"), by_number = given(command, "--budget");
+  if (!by_name && !by_number) return;
+  const std::string flag = by_name ? "--profile " + profile : fmt::format("--budget {:g}", budget);
+  if (by_name && by_number) {
+    throw Error(ErrorKind::usage, "give either --profile or --budget, not both");
+  }
+  set(command, "--decoder", "tq");
+  const std::string decoder = command.get_option("--decoder")->as<std::string>();
+  if (decoder != "tq" && decoder != "cd") {
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{} sets how the decoders tq and cd roll out; {} does not", flag, decoder));
+  }
+  const Effort& effort = by_name ? of_profile(profile) : within(budget);
+  const bool blocks = given(command, "--block");  // which have no gate and are not halved
+  set(command, "--top-k", fmt::format("{}", effort.top_k));
+  set(command, "--min-p", fmt::format("{}", blocks ? 0 : effort.min_p));
+  set(command, "--horizon", fmt::format("{}", effort.horizon));
+  set(command, "--commit", fmt::format("{}", effort.commit));
+  const bool halves = !blocks && !given(command, "--kl-budget");
+  set(command, "--halve", fmt::format("{}", halves ? effort.halvings : 0));
+  if (!given(command, "--rollouts")) set(command, "--rollout-choose", "greedy");
+}
+
+}  // namespace tq::app

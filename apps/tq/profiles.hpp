@@ -1,0 +1,33 @@
+// How much a token may cost, in one word or one number instead of five flags: settings of the
+// decoders tq and cd that a measurement found worth their cost (docs/performance.md, "Profiles").
+//
+// A profile is a setup that everything else wins over: it sets those of its flags that neither the
+// command line nor a setup file gave.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tq::app {
+
+// Settings on the frontier of reward against cost.
+struct Effort {
+  std::string profile;  // its name, if it has one
+  double evaluations;   // a token, as measured: by default model and head, so elsewhere it is about
+  std::size_t top_k, horizon, commit, halvings;
+  double min_p;
+};
+
+// Dearest last.
+const std::vector<Effort>& efforts();
+
+// Adds --profile and --budget.
+void add_profile_flags(CLI::App& command, std::string& profile, double& budget);
+
+// Sets what --profile or --budget stands for. Throws Error (usage) for a decoder that has no
+// roll-outs, for both at once, and for a budget below the least.
+void apply_profile(CLI::App& command, const std::string& profile, double budget);
+
+}  // namespace tq::app

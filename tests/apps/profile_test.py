@@ -1,0 +1,78 @@
+"""--profile and --budget: settings by one word or one number, which everything else wins over."""
+
+import re
+import unittest
+
+from tq_command import TinyTest, without_seconds
+
+COMMON = ("Say a good thing", "--reward", "words=you good the", "--max-tokens", 9, "--explain")
+PROFILES = ("fast", "balanced", "thorough")
+
+
+class ProfileTest(TinyTest):
+    def settings(self, *flags, **changes):
+        return self.row(*COMMON, *flags, **changes)["settings"]
+
+    def refuses(self, flags, *words):
+        self.assert_fails(self.generate(*COMMON, *flags), 2, *words)
+
+    def test_a_profile_is_tq_and_greater_ones_cost_more(self):
+        cost = []
+        for profile in PROFILES:
+            row = self.row(*COMMON, "--profile", profile)
+            self.assertEqual(row["decoder"], "tq")
+            cost.append(row["evaluations"]["policy"] / row["response_tokens"])
+        self.assertEqual(cost, sorted(cost))
+        self.assertEqual(len(set(cost)), 3)
+
+    def test_it_is_its_flags(self):
+        flags = self.documented()
+        for profile in PROFILES:
+            with self.subTest(profile=profile):
+                by_name = self.row(*COMMON, "--profile", profile)
+                by_flags = self.row(*COMMON, "--decoder", "tq", *flags[profile].split())
+                self.assertEqual(without_seconds(by_name), without_seconds(by_flags))
+
+    def documented(self):
+        """What `tq generate --help` says that each profile is."""
+        text = re.sub(r"\s+", " ", self.assert_ok(self.tq("generate", "--help")).out)
+        found = dict(re.findall(r"(\w+) is ((?:--[a-z-]+ [\w.]+ ?){6})", text))
+        self.assertEqual(set(found), set(PROFILES))
+        return found
+
+    def test_flags_and_setup_files_win(self):
+        one = self.settings("--profile", "balanced", "--top-k", 3)
+        self.assertNotEqual(one, self.settings("--profile", "balanced"))
+        step = self.row(*COMMON, "--profile", "balanced", "--top-k", 3)["steps"][0]
+        self.assertEqual(len(step["candidates"]), 3)
+        setup = self.write("s.toml", 'profile = "balanced"\ntop-k = 3\n')
+        self.assertEqual(self.settings("--setup", setup), one)
+        self.assertEqual(self.settings("--setup", setup, "--profile", "fast"),
+                         self.settings("--profile", "fast", "--top-k", 3))
+        self.assertEqual(self.row(*COMMON, "--profile", "fast", "--decoder", "cd")["decoder"], "cd")
+
+    def test_halving_gives_way_to_what_it_does_not_go_with(self):
+        for flags in (("--block", 2), ("--kl-budget", 3)):
+            self.settings("--profile", "balanced", *flags)
+
+    def test_a_budget_takes_the_dearest_that_fits(self):
+        self.refuses(("--budget", 1), "--budget 1", "about", "--decoder args")
+        self.assertEqual(self.settings("--budget", 1e6), self.settings("--profile", "thorough"))
+        least = float(re.search(r"about ([0-9.]+) token",
+                                self.generate(*COMMON, "--budget", 1).err).group(1))
+        self.assertEqual(self.settings("--budget", least), self.settings("--profile", "fast"))
+        self.assertNotEqual(self.settings("--budget", 25), self.settings("--budget", least))
+
+    def test_mistakes(self):
+        self.refuses(("--profile", "balancd"), "balancd", "balanced")
+        self.refuses(("--profile", "fast", "--budget", 9), "--profile", "--budget", "not both")
+        self.refuses(("--profile", "fast", "--decoder", "best-of"), "--profile fast", "best-of")
+        self.refuses(("--budget", 9, "--decoder", "official"), "--budget 9", "official")
+        for value in ("0", "-1", "nan", "x"):
+            self.refuses(("--budget", value), "--budget")
+        without = self.generate("Hi", "--profile", "fast")
+        self.assert_fails(without, 2, "--reward")
+
+
+if __name__ == "__main__":
+    unittest.main()

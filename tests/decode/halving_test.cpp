@@ -1,0 +1,150 @@
+// Candidates that are given up on the way: when, which ones, what it saves, and what it may change.
+#include "transferq/decode/halving.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/decode/decoding.hpp"
+
+namespace tq {
+namespace {
+
+using testing::Answer;
+using Positions = std::vector<std::size_t>;
+
+TEST(Halving, PausesAreHalvesOfTheHorizon) {
+  EXPECT_EQ(halving_positions(16, 3), (Positions{2, 4, 8}));
+  EXPECT_EQ(halving_positions(16, 1), (Positions{8}));
+  EXPECT_EQ(halving_positions(16, 4), (Positions{1, 2, 4, 8}));
+  EXPECT_EQ(halving_positions(16, 5), (Positions{0, 1, 2, 4, 8}));  // 0: the candidate itself
+  EXPECT_EQ(halving_positions(16, 2'000'000), (Positions{0, 1, 2, 4, 8}));
+  EXPECT_EQ(halving_positions(5, 2), (Positions{1, 2}));
+  EXPECT_EQ(halving_positions(1, 3), (Positions{0}));
+  EXPECT_EQ(halving_positions(16, 0), Positions{});
+}
+
+TEST(Halving, TheUpperHalfIsRoundedUpAndTiesGoToTheFirst) {
+  EXPECT_EQ(upper_half(std::vector<double>{1, 3, 2, 0}),
+            (std::vector<bool>{false, true, true, false}));
+  EXPECT_EQ(upper_half(std::vector<double>{1, 3, 2}), (std::vector<bool>{false, true, true}));
+  EXPECT_EQ(upper_half(std::vector<double>{5, 5, 5, 5}),
+            (std::vector<bool>{true, true, false, false}));
+  EXPECT_EQ(upper_half(std::vector<double>{-1}), std::vector<bool>{true});
+}
+
+class HalvingTest : public ::testing::Test {
+ protected:
+  static DecoderOptions options(std::size_t halvings, std::size_t horizon = 8) {
+    DecoderOptions out{.name = "tq", .alpha = 0.1, .top_k = 8, .horizon = horizon};
+    out.halvings = halvings;
+    return out;
+  }
+  Answer decode(const DecoderOptions& o, const std::shared_ptr<const Reward>& reward,
+                std::size_t tokens) const {
+    return testing::run(testing::setup_of(endless_, o, reward, tokens), make_prompt("a", "1.2."),
+                        testing::session_of(4000, 300));
+  }
+
+  const testing::TemporaryFolder folder_;
+  const Policy endless_{testing::endless(12), Format::raw};
+};
+
+double noise(const Draft& d) { return uniform({.prompt = hash32(d.text.data(), d.text.size())}); }
+
+// 8 candidates, then 8 roll-outs of 1 token, 4 to the second, 2 to the fourth, 1 to the eighth.
+TEST_F(HalvingTest, CostIsThatOfTheHalvesThatGoOn) {
+  const auto head = testing::head_on(endless_, folder_);
+  const auto cost = [&](std::size_t halvings) {
+    return decode(options(halvings), head, 12).evaluations.policy;
+  };
+  EXPECT_LT(cost(3), cost(2));
+  EXPECT_LT(cost(2), cost(1));
+  EXPECT_LT(cost(1), cost(0));
+  DecoderOptions whole = options(3);
+  whole.commit = 9;  // one step makes all nine
+  EXPECT_EQ(decode(whole, head, 9).evaluations.policy, 8u + 8 * 1 + 4 * 1 + 2 * 2 + 1 * 4);
+  whole.halvings = 0;
+  EXPECT_EQ(decode(whole, head, 9).evaluations.policy, 8u + 8 * 8);
+}
+
+// Where the candidate alone decides, nothing is lost.
+TEST_F(HalvingTest, TheChoiceIsTheSameWhereEarlyValuesRankLikeFinalOnes) {
+  const auto by_first = testing::reward_of([](const Draft& d) {
+    return noise({d.text.substr(0, d.text.find('.')), {}, {}, false});
+  });
+  for (const Choose choose : {Choose::greedy, Choose::sample}) {
+    DecoderOptions o = options(0);
+    o.choose = choose;
+    o.alpha = 1e-3;
+    const Answer full = decode(o, by_first, 12);
+    o.halvings = 3;
+    const Answer half = decode(o, by_first, 12);
+    EXPECT_EQ(half.decoded.tokens.front(), full.decoded.tokens.front());
+    EXPECT_LT(half.evaluations.policy, full.evaluations.policy);
+  }
+}
+
+TEST_F(HalvingTest, OnlyThoseThatAreLeftCanBeChosenAndTheirValuesAreThoseOfTheWholeHorizon) {
+  for (const std::size_t samples : {1u, 3u}) {
+    for (const std::size_t halvings : {1u, 2u, 3u}) {
+      DecoderOptions o = options(halvings);
+      o.rollouts = samples;
+      o.alpha = 0.5;
+      const Step half = decode(o, testing::reward_of(noise), 12).steps.front();
+      o.halvings = 0;
+      const Step full = decode(o, testing::reward_of(noise), 12).steps.front();
+      std::size_t left = 0;
+      double sum = 0, mass = 0;
+      ASSERT_EQ(half.candidates.size(), full.candidates.size());
+      for (std::size_t i = 0; i < half.candidates.size(); ++i) {
+        EXPECT_TRUE(std::isfinite(half.candidates[i].value));
+        sum += half.candidates[i].probability;
+        if (half.candidates[i].probability == 0) continue;
+        ++left;
+        mass += full.candidates[i].probability;
+        EXPECT_EQ(half.candidates[i].value, full.candidates[i].value);
+      }
+      EXPECT_EQ(left, std::size_t{8} >> halvings);
+      EXPECT_NEAR(sum, 1, 1e-12);
+      for (std::size_t i = 0; i < half.candidates.size(); ++i) {
+        if (half.candidates[i].probability == 0) continue;
+        EXPECT_NEAR(half.candidates[i].probability, full.candidates[i].probability / mass, 1e-12);
+      }
+    }
+  }
+}
+
+TEST_F(HalvingTest, AnInfiniteAlphaRanksByTheProposal) {
+  DecoderOptions o = options(2);
+  o.alpha = std::numeric_limits<double>::infinity();
+  const Step step = decode(o, testing::reward_of(noise), 12).steps.front();
+  for (std::size_t i = 0; i < step.candidates.size(); ++i) {
+    EXPECT_EQ(step.candidates[i].probability > 0, i < 2);  // most probable first
+  }
+}
+
+// A candidate that ends the response has its value, and costs nothing to keep.
+TEST(HalvingOfTables, WhatHasEndedIsNotGivenUp) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    const Policy policy(testing::random_table(4, 7, seed, Token{3}), Format::raw);
+    DecoderOptions o{.name = "tq", .alpha = 0.5, .top_k = 4, .horizon = 4};
+    o.halvings = 2;
+    const Answer out = testing::run(testing::setup_of(policy, o, testing::reward_of(noise), 6),
+                                    make_prompt("a", "1."), testing::session_of(2000, 100));
+    for (const Step& step : out.steps) {
+      double sum = 0;
+      for (const CandidateView& c : step.candidates) {
+        sum += c.probability;
+        if (c.token == 3) {
+          EXPECT_GT(c.probability, 0);
+        }
+      }
+      EXPECT_NEAR(sum, 1, 1e-12);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tq
