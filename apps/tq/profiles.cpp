@@ -68,9 +68,11 @@ const Effort& within(double budget) {
 
 const std::vector<Effort>& efforts() {
   static const std::vector<Effort> frontier{
-      {"fast", 5.6, 5, 8, 8, 0, 0},
-      {"balanced", 15, 10, 16, 2, 3, 0.05},
-      {"thorough", 30, 10, 16, 1, 3, 0.05},
+      {"fast", 5.6, 10, 0, 1, 0, 0.05},  // ARGS behind a gate
+      {"", 10, 10, 0, 1, 0, 0},
+      {"", 18.6, 10, 4, 1, 1, 0.05},
+      {"balanced", 25, 20, 16, 2, 3, 0.02},
+      {"thorough", 116, 10, 16, 1, 0, 0},
   };
   return frontier;
 }

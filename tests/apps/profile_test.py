@@ -57,6 +57,7 @@ class ProfileTest(TinyTest):
 
     def test_a_budget_takes_the_dearest_that_fits(self):
         self.refuses(("--budget", 1), "--budget 1", "about", "--decoder args")
+        self.assertEqual(self.settings("--budget", 100), self.settings("--profile", "balanced"))
         self.assertEqual(self.settings("--budget", 1e6), self.settings("--profile", "thorough"))
         least = float(re.search(r"about ([0-9.]+) token",
                                 self.generate(*COMMON, "--budget", 1).err).group(1))
