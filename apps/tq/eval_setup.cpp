@@ -216,7 +216,11 @@ RunSetup read_run(toml::table flags, const toml::table& all, const SessionFlags&
   add_run_flags(command, run.flags);
   apply_setup_table(command, flags, path);
   apply_setup_table(command, all, path);
-  apply_profile(command, run.flags.profile, run.flags.budget);
+  // A profile for all runs is for those that roll out.
+  const bool own = flags.contains("profile") || flags.contains("budget");
+  const std::string& decoder = run.flags.decoder.name;
+  const bool other = flags.contains("decoder") && decoder != "tq" && decoder != "cd";
+  if (own || !other) apply_profile(command, run.flags.profile, run.flags.budget);
   if (defaults.threads > 0) run.flags.threads = defaults.threads;
   if (defaults.gpu_layers >= 0) run.flags.gpu_layers = defaults.gpu_layers;
   for (const toml::table* table : {static_cast<const toml::table*>(&flags), &all}) {

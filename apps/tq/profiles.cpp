@@ -108,14 +108,21 @@ void apply_profile(CLI::App& command, const std::string& profile, double budget)
         fmt::format("{} sets how the decoders tq and cd roll out; {} does not", flag, decoder));
   }
   const Effort& effort = by_name ? of_profile(profile) : within(budget);
-  const bool blocks = given(command, "--block");  // which have no gate and are not halved
+  const auto number = [&](const char* name) {
+    return given(command, name) ? command.get_option(name)->as<std::size_t>() : 0;
+  };
+  const bool blocks = number("--block") > 1;  // which have no gate and are not halved
   set(command, "--top-k", fmt::format("{}", effort.top_k));
   set(command, "--min-p", fmt::format("{}", blocks ? 0 : effort.min_p));
   set(command, "--horizon", fmt::format("{}", effort.horizon));
-  set(command, "--commit", fmt::format("{}", effort.commit));
-  const bool halves = !blocks && !given(command, "--kl-budget");
+  const bool rolls = number("--horizon") > 0;
+  set(command, "--commit", fmt::format("{}", rolls ? effort.commit : 1));
+  const bool halves = rolls && !blocks && !given(command, "--kl-budget");
   set(command, "--halve", fmt::format("{}", halves ? effort.halvings : 0));
-  if (!given(command, "--rollouts")) set(command, "--rollout-choose", "greedy");
+  // Several roll-outs, and those that transfer weighs, are drawn.
+  if (!given(command, "--rollouts") && !given(command, "--transfer")) {
+    set(command, "--rollout-choose", "greedy");
+  }
 }
 
 }  // namespace tq::app

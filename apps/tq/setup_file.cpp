@@ -101,15 +101,17 @@ void apply_setup_table(CLI::App& command, const toml::table& table, const std::s
       if (name != "help" && name != "setup") names.push_back(name);
     }
   }
-  // Either chooses alpha: what is nearer than this table has settled it.
+  // Either chooses alpha, or the effort: what is nearer than this table has settled it.
   const auto given = [&](const char* flag) {
     const CLI::Option* option = command.get_option_no_throw(flag);
     return option != nullptr && option->count() > 0;
   };
-  const bool alpha = given("--alpha"), budget = given("--kl-budget");
+  const bool alpha = given("--alpha"), nats = given("--kl-budget");
+  const bool profile = given("--profile"), budget = given("--budget");
   for (const auto& [k, value] : table) {
     const std::string key(k.str());
-    if ((key == "alpha" && budget) || (key == "kl-budget" && alpha)) continue;
+    if ((key == "alpha" && nats) || (key == "kl-budget" && alpha)) continue;
+    if ((key == "profile" && budget) || (key == "budget" && profile)) continue;
     if (std::find(names.begin(), names.end(), key) == names.end()) {
       const std::string near = nearest_name(key, names);
       throw Error(ErrorKind::usage,

@@ -50,6 +50,16 @@ class ProfileTest(TinyTest):
         self.assertEqual(self.settings("--setup", setup, "--profile", "fast"),
                          self.settings("--profile", "fast", "--top-k", 3))
         self.assertEqual(self.row(*COMMON, "--profile", "fast", "--decoder", "cd")["decoder"], "cd")
+        self.assertEqual(self.settings("--setup", setup, "--budget", 5.6),
+                         self.settings("--profile", "fast", "--top-k", 3))
+
+    def test_what_is_given_changes_what_goes_with_it(self):
+        same = self.settings("--profile", "balanced")
+        self.assertEqual(self.settings("--profile", "balanced", "--block", 1), same)
+        self.settings("--profile", "balanced", "--horizon", 0)
+        drawn = self.settings("--profile", "balanced", "--rollouts", 3)
+        self.assertEqual(drawn, self.settings("--profile", "balanced", "--rollouts", 3,
+                                              "--rollout-choose", "sample"))
 
     def test_halving_gives_way_to_what_it_does_not_go_with(self):
         for flags in (("--block", 2), ("--kl-budget", 3)):

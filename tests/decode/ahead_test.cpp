@@ -53,6 +53,42 @@ TokenValueOptions options_of(std::size_t commit, Choose choose, double min_p = 0
   TokenValueOptions out{.alpha = 0.3, .top_k = 4, .choose = choose, .commit = commit};
   out.min_p = min_p;
   out.greedy_rollouts = true;
+  out.horizon = 5;
+  return out;
+}
+
+void expect_same(const Answer& a, const Answer& b) {
+  EXPECT_EQ(a.decoded.tokens, b.decoded.tokens);
+  EXPECT_EQ(a.decoded.kl_to_reference, b.decoded.kl_to_reference);
+  EXPECT_EQ(a.decoded.reward, b.decoded.reward);
+  ASSERT_EQ(a.steps.size(), b.steps.size());
+  for (std::size_t i = 0; i < a.steps.size(); ++i) {
+    ASSERT_EQ(a.steps[i].candidates.size(), b.steps[i].candidates.size());
+    for (std::size_t c = 0; c < a.steps[i].candidates.size(); ++c) {
+      const CandidateView& x = a.steps[i].candidates[c];
+      const CandidateView& y = b.steps[i].candidates[c];
+      EXPECT_EQ(x.probability, y.probability);
+      EXPECT_TRUE(x.value == y.value || (std::isnan(x.value) && std::isnan(y.value)));
+    }
+  }
+}
+
+// All that goes with greedy roll-outs.
+std::vector<TokenValueOptions> variants(Choose choose) {
+  std::vector<TokenValueOptions> out;
+  for (const std::size_t commit : {1u, 2u, 5u}) {
+    out.push_back(options_of(commit, choose));
+    out.push_back(options_of(commit, choose, 0.4));
+    out.push_back(options_of(commit, choose));
+    out.back().halvings = 2;
+    out.push_back(options_of(commit, choose, 0.1));
+    out.back().halvings = 3;
+    out.push_back(options_of(commit, choose));
+    out.back().proposal = Proposal::reference;
+    if (choose == Choose::greedy) continue;
+    out.push_back(options_of(commit, choose));
+    out.back().kl_budget = 1.5;
+  }
   return out;
 }
 
@@ -63,32 +99,19 @@ TEST(Ahead, TheSameTokensValuesAndKlForFewerEvaluations) {
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
     const Policy policy(testing::random_table(4, 9, seed, Token{3}), Format::raw);
     const Policy other(testing::random_table(4, 9, seed + 50, Token{3}), Format::raw);
+    const Choose choose = seed % 2 == 0 ? Choose::greedy : Choose::sample;
     for (const auto& reward : {testing::reward_of(noise), testing::head_on(policy, folder)}) {
-      for (const std::size_t commit : {1u, 2u, 5u}) {
-        for (const double min_p : {0.0, 0.4}) {
-          for (const bool two : {false, true}) {
-            const Choose choose = seed % 2 == 0 ? Choose::greedy : Choose::sample;
-            const Pair got = run_both(policy, options_of(commit, choose, min_p), 5, reward,
-                                      testing::session_of(2000, 100), 8,
-                                      two ? std::optional<Policy>(other) : std::nullopt);
-            SCOPED_TRACE(::testing::Message() << seed << " " << commit << " " << min_p << two);
-            EXPECT_EQ(got.with.decoded.tokens, got.without.decoded.tokens);
-            EXPECT_EQ(got.with.decoded.kl_to_reference, got.without.decoded.kl_to_reference);
-            EXPECT_EQ(got.with.decoded.reward, got.without.decoded.reward);
-            ASSERT_EQ(got.with.steps.size(), got.without.steps.size());
-            for (std::size_t i = 0; i < got.with.steps.size(); ++i) {
-              const auto& a = got.with.steps[i].candidates;
-              const auto& b = got.without.steps[i].candidates;
-              ASSERT_EQ(a.size(), b.size());
-              for (std::size_t c = 0; c < a.size(); ++c) {
-                const bool alone = std::isnan(a[c].value) && std::isnan(b[c].value);
-                EXPECT_TRUE(alone || a[c].value == b[c].value);
-              }
-            }
-            EXPECT_LE(got.with.evaluations.policy, got.without.evaluations.policy);
-            with += got.with.evaluations.policy;
-            without += got.without.evaluations.policy;
-          }
+      for (const TokenValueOptions& options : variants(choose)) {
+        for (const auto& baseline : {std::optional<Policy>(), std::optional<Policy>(other)}) {
+          SCOPED_TRACE(::testing::Message()
+                       << seed << " commit " << options.commit << " min-p " << options.min_p
+                       << " halvings " << options.halvings << " two " << baseline.has_value());
+          const Pair got =
+              run_both(policy, options, 5, reward, testing::session_of(2000, 100), 8, baseline);
+          expect_same(got.with, got.without);
+          EXPECT_LE(got.with.evaluations.policy, got.without.evaluations.policy);
+          with += got.with.evaluations.policy;
+          without += got.without.evaluations.policy;
         }
       }
     }
@@ -118,13 +141,18 @@ TEST(Ahead, AWinnerThatIsLikeliestPaysForTwoTokens) {
 
 // A memory that is too small for branches to stay gives the same, too.
 TEST(Ahead, AShortMemoryForgets) {
-  const Policy policy(testing::random_table(4, 9, 3, Token{3}), Format::raw);
-  for (const std::size_t cells : {16u, 20u, 30u, 45u, 90u}) {
+  const Policy policy(testing::endless(12), Format::raw);
+  std::vector<std::uint64_t> saved;
+  for (const std::size_t cells : {26u, 40u, 60u, 200u}) {
     const Pair got = run_both(policy, options_of(2, Choose::greedy), 5, testing::reward_of(noise),
-                              testing::session_of(cells, 100), 8);
+                              testing::session_of(cells, 100), 18);
     EXPECT_EQ(got.with.decoded.tokens, got.without.decoded.tokens);
-    EXPECT_LE(got.with.evaluations.policy, got.without.evaluations.policy);
+    EXPECT_EQ(got.with.decoded.kl_to_reference, got.without.decoded.kl_to_reference);
+    ASSERT_LE(got.with.evaluations.policy, got.without.evaluations.policy);
+    saved.push_back(got.without.evaluations.policy - got.with.evaluations.policy);
   }
+  EXPECT_EQ(saved.front(), 0u);
+  EXPECT_GT(saved.back(), 0u);
 }
 
 // The same on weights.

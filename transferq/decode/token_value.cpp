@@ -33,6 +33,18 @@ Candidates without(Candidates set, const std::vector<bool>& given_up) {
   return set;
 }
 
+// Their values, those of others being the least of theirs: what is impossible must not be the best.
+std::vector<double> of_left(std::vector<double> values, const std::vector<bool>& given_up) {
+  double least = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < given_up.size(); ++i) {
+    if (!given_up[i]) least = std::min(least, values[i]);
+  }
+  for (std::size_t i = 0; i < given_up.size(); ++i) {
+    if (given_up[i]) values[i] = least;
+  }
+  return values;
+}
+
 Token draw_tail_token(std::span<const double> proposed, const Candidates& set, RandomKey key) {
   key.sample = 1;  // the choice of the tail was drawn with 0
   const std::vector<std::size_t> valued(set.tokens.begin(), set.tokens.end());
@@ -123,7 +135,8 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     }
 
     // The tilted distribution, and the choice from it.
-    const StepLaw law = tilt(without(set, given_up), valued.values, options_.alpha, share);
+    const StepLaw law =
+        tilt(without(set, given_up), of_left(valued.values, given_up), options_.alpha, share);
     const std::size_t chosen = choose(law.probabilities, options_.choose, uniform(key));
     const Token token =
         chosen < set.tokens.size() ? set.tokens[chosen] : draw_tail_token(proposed, set, key);

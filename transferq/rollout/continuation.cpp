@@ -32,6 +32,7 @@ struct Continuation::Growing {
   std::shared_ptr<const Output> last;  // after the last evaluated token
   std::shared_ptr<const Output> kept;  // after the last token that may be committed, once more than
                                        // that are evaluated
+  std::vector<std::vector<float>> states = {};  // after each evaluated token; see Ahead
   bool done = false;
 };
 
@@ -89,6 +90,9 @@ void Continuation::take_up(const ExpandRequest& request, Growing& g) const {
   g.branch = std::move(known.branch);
   g.evaluated = known.evaluated - 1;
   g.last = std::move(known.last);
+  if (!known.states.empty()) {
+    g.states.assign(known.states.begin() + 1, known.states.end());
+  }
   request.ahead->reset();
 }
 
@@ -217,34 +221,47 @@ std::vector<Continuation::Growing*> Continuation::draw(const ExpandRequest& requ
   return going;
 }
 
-// Where it is time to ask, stops the roll-outs of candidates that do not go on.
-void Continuation::cull(const ExpandRequest& request, std::span<Growing> wave,
-                        std::size_t grown) const {
-  if (request.culling == nullptr) return;
+// The roll-out as it was when it had `length` tokens: one that was taken up knows more.
+Rollout Continuation::cut(const Growing& g, std::size_t length, const Expansion& expansion) {
+  Rollout out = g.rollout;
+  if (out.tokens.size() <= length) return out;
+  out.tokens.resize(length);
+  if (out.logprobs.size() > length) out.logprobs.resize(length);
+  if (!g.states.empty()) {
+    out.hidden = length > 0 ? g.states[length - 1] : expansion.outputs[out.candidate].hidden;
+  }
+  return out;
+}
+
+// Where it is time to ask, stops the roll-outs of candidates that do not go on, at `length` tokens.
+void Continuation::cull(const ExpandRequest& request, std::span<Growing> wave, std::size_t length,
+                        const Expansion& expansion) const {
   const std::vector<std::size_t>& at = request.culling->at;
-  if (std::find(at.begin(), at.end(), grown) == at.end()) return;
+  if (std::find(at.begin(), at.end(), length) == at.end()) return;
   std::vector<Rollout> so_far;
   std::vector<bool> open(request.candidates.size(), false);
   for (const Growing& g : wave) {
-    so_far.push_back(g.rollout);
-    if (!g.done) open[g.rollout.candidate] = true;
+    so_far.push_back(cut(g, length, expansion));
+    if (!g.done || g.rollout.tokens.size() > length) open[g.rollout.candidate] = true;
   }
   const std::vector<bool> survives = request.culling->survivors(so_far, open);
-  for (Growing& g : wave) g.done = g.done || !survives[g.rollout.candidate];
+  for (std::size_t i = 0; i < wave.size(); ++i) {
+    Growing& g = wave[i];
+    if (survives[g.rollout.candidate]) continue;
+    g.rollout = std::move(so_far[i]);
+    g.done = true;
+  }
 }
 
 // Grows a wave of roll-outs together, a token a time, until all are done. Of their branches, `keep`
-// tokens are kept.
+// tokens are kept. `whole`: these are all there are.
 void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, std::size_t keep,
-                        Expansion& expansion) const {
+                        bool whole, Expansion& expansion) const {
   const std::size_t depth = grown(request);
-  // Whether all candidates' are here: those of one come together, candidates in order.
-  const bool all = wave.front().rollout.candidate == 0 &&
-                   wave.back().rollout.candidate + 1 == request.candidates.size();
   begin(request, wave, expansion);
   for (std::size_t j = 1; j <= depth; ++j) {
     check_stop(request.stop);
-    if (all) cull(request, wave, j - 1);
+    if (request.culling != nullptr && whole) cull(request, wave, j - 1, expansion);
     const std::vector<Growing*> going = draw(request, wave, j);
     std::vector<Feed> feeds;
     std::vector<Growing*> fed;
@@ -266,7 +283,11 @@ void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, s
     }
     for (Growing* g : going) {
       g->last = g->lead->last;
-      if (request.hidden) g->rollout.hidden = g->last->hidden;
+      if (!request.hidden) continue;
+      g->rollout.hidden = g->last->hidden;
+      if (request.culling != nullptr && looks_ahead(request)) {
+        g->states.push_back(g->last->hidden);
+      }
     }
   }
   if (request.keep > 0 || looks_ahead(request)) {
@@ -293,7 +314,10 @@ Kept Continuation::hand_back(const ExpandRequest& request, Growing& g, std::size
   out.branch.truncate(base + out.evaluated);
   const std::shared_ptr<const Output>& at = g.evaluated > request.keep ? g.kept : g.last;
   if (at != nullptr && request.keep > 0) out.output = *at;
-  if (looks_ahead(request) && out.evaluated == g.evaluated) out.last = std::move(g.last);
+  if (looks_ahead(request) && out.evaluated == g.evaluated) {
+    out.last = std::move(g.last);
+    out.states = std::move(g.states);
+  }
   return out;
 }
 
@@ -326,8 +350,12 @@ void Continuation::roll_out(const ExpandRequest& request, std::size_t from, std:
       if (keep == 0 && spares(request, all, wish)) keep = wish;
     }
   }
+  // Whoever culls may score while all branches are there.
+  const bool whole = to - from == request.candidates.size() && all.size() <= wave &&
+                     all.size() + spare(capacity) <= capacity.free_branches;
   for (std::size_t at = 0; at < all.size(); at += wave) {
-    grow(request, std::span(all).subspan(at, std::min(wave, all.size() - at)), keep, expansion);
+    grow(request, std::span(all).subspan(at, std::min(wave, all.size() - at)), keep, whole,
+         expansion);
   }
 }
 

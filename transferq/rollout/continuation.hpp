@@ -56,8 +56,10 @@ class Continuation final : public Expander {
              const Expansion& expansion) const;
   std::vector<Growing*> draw(const ExpandRequest& request, std::span<Growing> wave,
                              std::size_t j) const;
-  void cull(const ExpandRequest& request, std::span<Growing> wave, std::size_t grown) const;
-  void grow(const ExpandRequest& request, std::span<Growing> wave, std::size_t keep,
+  static Rollout cut(const Growing& growing, std::size_t length, const Expansion& expansion);
+  void cull(const ExpandRequest& request, std::span<Growing> wave, std::size_t length,
+            const Expansion& expansion) const;
+  void grow(const ExpandRequest& request, std::span<Growing> wave, std::size_t keep, bool whole,
             Expansion& expansion) const;
   Kept hand_back(const ExpandRequest& request, Growing& growing, std::size_t keep,
                  const Expansion& expansion) const;

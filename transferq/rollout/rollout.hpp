@@ -46,6 +46,8 @@ struct Ahead {
   std::shared_ptr<const Output> last;  // after these
   std::vector<float> hidden;           // after the last token that is text; empty if not asked for
   std::vector<double> logprobs;        // of all of them; empty if not asked for
+  // After each evaluated one; empty but where Culling compares them.
+  std::vector<std::vector<float>> states;
 };
 
 struct ExpandRequest {
@@ -78,6 +80,7 @@ struct Kept {
   Output output;                       // after those of them that may be committed; without logits
                                        // where nobody asked for them in time
   std::shared_ptr<const Output> last;  // after all of them, if they are wanted ahead
+  std::vector<std::vector<float>> states;  // of Ahead
 };
 
 struct Expansion {
