@@ -113,7 +113,8 @@ TEST_P(OtherTokenizer, DecodingScoresAsFromNothing) {
   session.cache = CacheType::f32;
   const Generated g = Worker(setup, session).generate(prompt_);
   std::vector<std::pair<std::string, double>> seen = recording->seen;
-  ASSERT_GE(seen.size(), 3 * g.decoded.tokens.size());
+  // Three a step, but for the same text that two of them, or the step before, may have.
+  ASSERT_GE(seen.size(), 2 * g.decoded.tokens.size());
   std::sort(seen.begin(), seen.end());
   const Tokens prompt = before("conversation");
   std::uint64_t whole = 0;
