@@ -70,8 +70,7 @@ const std::vector<Effort>& efforts() {
   static const std::vector<Effort> frontier{
       {"fast", 5.6, 10, 0, 1, 0, 0.05},  // ARGS behind a gate
       {"", 10, 10, 0, 1, 0, 0},
-      {"", 18.6, 10, 4, 1, 1, 0.05},
-      {"balanced", 25, 20, 16, 2, 3, 0.02},
+      {"balanced", 27, 20, 16, 2, 3, 0.02},
       {"thorough", 116, 10, 16, 1, 0, 0},
   };
   return frontier;
