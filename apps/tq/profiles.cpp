@@ -4,12 +4,33 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "flags.hpp"
 #include "transferq/core/error.hpp"
 
 namespace tq::app {
 namespace {
+
+// Settings on the frontier of reward against cost.
+struct Effort {
+  std::string profile;  // its name, if it has one
+  double evaluations;   // a token, as measured: by default model and head, so elsewhere it is about
+  std::size_t top_k, horizon, commit, halvings;
+  double min_p;
+};
+
+// Dearest last.
+const std::vector<Effort>& efforts() {
+  static const std::vector<Effort> frontier{
+      {"fast", 5.6, 10, 0, 1, 0, 0.05},  // ARGS behind a gate
+      {"", 10, 10, 0, 1, 0, 0},
+      {"balanced", 27, 20, 16, 2, 3, 0.02},
+      {"thorough", 116, 10, 16, 1, 0, 0},
+  };
+  return frontier;
+}
 
 std::vector<std::string> names() {
   std::vector<std::string> out;
@@ -65,16 +86,6 @@ const Effort& within(double budget) {
 }
 
 }  // namespace
-
-const std::vector<Effort>& efforts() {
-  static const std::vector<Effort> frontier{
-      {"fast", 5.6, 10, 0, 1, 0, 0.05},  // ARGS behind a gate
-      {"", 10, 10, 0, 1, 0, 0},
-      {"balanced", 27, 20, 16, 2, 3, 0.02},
-      {"thorough", 116, 10, 16, 1, 0, 0},
-  };
-  return frontier;
-}
 
 void add_profile_flags(CLI::App& command, std::string& profile, double& budget) {
   command

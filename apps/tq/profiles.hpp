@@ -7,21 +7,8 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace tq::app {
-
-// Settings on the frontier of reward against cost.
-struct Effort {
-  std::string profile;  // its name, if it has one
-  double evaluations;   // a token, as measured: by default model and head, so elsewhere it is about
-  std::size_t top_k, horizon, commit, halvings;
-  double min_p;
-};
-
-// Dearest last.
-const std::vector<Effort>& efforts();
 
 // Adds --profile and --budget.
 void add_profile_flags(CLI::App& command, std::string& profile, double& budget);

@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from tq_command import TinyTest, without_seconds
+from tq_command import TinyTest, read_rows, without_seconds
 
 COMMON = ("Say a good thing", "--reward", "words=you good the", "--max-tokens", 9, "--explain")
 PROFILES = ("fast", "balanced", "thorough")
@@ -60,6 +60,28 @@ class ProfileTest(TinyTest):
         drawn = self.settings("--profile", "balanced", "--rollouts", 3)
         self.assertEqual(drawn, self.settings("--profile", "balanced", "--rollouts", 3,
                                               "--rollout-choose", "sample"))
+
+    def test_a_profile_for_all_runs_is_for_those_that_roll_out(self):
+        self.write_prompts(2)
+        decoders = ("greedy", "best-of", "tq", "cd")
+        setup = self.write("e.toml", f"""
+name = "Profiles"
+model = "{self.model}"
+reward = "words=you good the"
+max-tokens = 6
+samples = 2
+profile = "balanced"
+[data]
+prompts = "prompts.jsonl"
+""" + "".join(f'[[decoder]]\nname = "{d}"\ndecoder = "{d}"\n' for d in decoders)
+                           + '[[decoder]]\nname = "own"\nbudget = 6\n')
+        self.assert_ok(self.tq("eval", setup, "--out", "r.jsonl", "--threads", 1))
+        cost = {}
+        for row in read_rows(self.folder / "r.jsonl")[1:]:
+            cost[row["id"].split("/")[0]] = row["evaluations"]["policy"] / row["response_tokens"]
+        self.assertEqual(set(cost), {*decoders, "own"})
+        self.assertLess(max(cost["greedy"], cost["best-of"], cost["own"]), 4)
+        self.assertGreater(min(cost["tq"], cost["cd"]), 4)
 
     def test_halving_gives_way_to_what_it_does_not_go_with(self):
         for flags in (("--block", 2), ("--kl-budget", 3)):

@@ -53,7 +53,6 @@ TokenValueOptions options_of(std::size_t commit, Choose choose, double min_p = 0
   TokenValueOptions out{.alpha = 0.3, .top_k = 4, .choose = choose, .commit = commit};
   out.min_p = min_p;
   out.greedy_rollouts = true;
-  out.horizon = 5;
   return out;
 }
 

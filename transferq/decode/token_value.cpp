@@ -122,7 +122,7 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     if (worth_valuing(set, options_.min_p > 0, share)) {
       std::optional<Halving> halving;
       if (options_.halvings > 0) {
-        halving.emplace(valuing, response, set, options_.alpha, options_.horizon,
+        halving.emplace(valuing, response, set, options_.alpha, expander_->depth() - options_.block,
                         options_.halvings);
       }
       expansion = expander_->expand({roller.branch(), set.tokens, response.room(),

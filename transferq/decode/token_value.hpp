@@ -33,8 +33,7 @@ struct TokenValueOptions {
   std::optional<double> kl_budget =
       std::nullopt;              // nats a response, in the place of alpha; needs Choose::sample
   bool greedy_rollouts = false;  // whether the expander's roll-outs follow from their candidates
-  std::size_t halvings = 0;      // times that half of the candidates are given up on the way, over
-  std::size_t horizon = 0;       // roll-outs of this length, the expander's (halving.hpp)
+  std::size_t halvings = 0;      // times that half of the candidates are given up (halving.hpp)
 };
 
 class TokenValueDecoder final : public Decoder {
