@@ -1,4 +1,5 @@
-// tq fit: makes a reward head, from data or from weights that were fitted elsewhere.
+// tq fit: makes a reward head, from data or from weights that were fitted elsewhere, or a learned
+// value, from logged roll-outs.
 #include "fit.hpp"
 
 #include <fmt/format.h>
@@ -27,6 +28,8 @@ constexpr const char* kExamples =
     "the final norm\"}\n"
     "  tq fit --from-safetensors model.safetensors --model smollm2 --label 1 --out head.gguf\n"
     "      the last layer of a published reward model; --model is its other layers as GGUF\n"
+    "  tq fit --value logged.jsonl --reward head=kind.gguf --model smollm2 --out value.gguf\n"
+    "      what roll-outs are worth, for `tq generate --decoder tq --value head=value.gguf`\n"
     "Use it: tq generate \"Hi\" --decoder tq --reward head=kind.gguf\n";
 
 void add_choice(CLI::App& command, const std::string& flag, std::string& target,
@@ -74,6 +77,22 @@ void add_source_flags(CLI::App& command, FitFlags& f) {
                   "The model whose hidden state it reads: a name or a GGUF file. The head works "
                   "with this file alone, not with another quantisation of it")
       ->option_text("MODEL [smollm2]");
+  command
+      .add_option("--value", f.value,
+                  "Learn a value instead, from roll-outs that `tq generate --explain --out FILE` "
+                  "has logged; --model is the policy that rolled out")
+      ->option_text("FILE.jsonl[,FILE...]");
+  command
+      .add_option("--reward", f.reward, "Of a value: what its roll-outs were scored by")
+      ->option_text("LIST");
+  command
+      .add_option("--levels", f.levels,
+                  "Of a value: fit the distribution of the reward over so many levels, too")
+      ->option_text("N [0]")
+      ->check(count());
+  command.add_flag("--force", f.force,
+                   "Of a value: write it even if it chooses no better than the reward of the text "
+                   "so far");
   command.add_option("--out", f.out, "The head")->option_text("FILE.gguf");
   command.add_option("--name", f.name, "What it rewards")->option_text("NAME [from --out]");
 }
@@ -121,18 +140,23 @@ void add_fitting_flags(CLI::App& command, FitFlags& f) {
 }
 
 void run_fit(const CLI::App& command, const FitFlags& f) {
-  const int sources = !f.data.empty() + !f.from_json.empty() + !f.safetensors.file.empty();
+  const int sources = !f.data.empty() + !f.value.empty() + !f.from_json.empty() +
+                      !f.safetensors.file.empty();
   if (sources != 1) {
     throw Error(ErrorKind::usage,
-                "give --data FILE to fit a head, or --from-json FILE or --from-safetensors FILE to "
-                "import one");
+                "give --data FILE to fit a head, --value FILE to learn a value, or --from-json FILE "
+                "or --from-safetensors FILE to import one");
   }
   if (f.out.empty()) throw Error(ErrorKind::usage, "--out FILE.gguf is missing: the head");
   if (!f.test.empty() && command.count("--holdout") > 0) {
     throw Error(ErrorKind::usage, "give either --test or --holdout, not both");
   }
   if (f.max_tokens == 0) throw Error(ErrorKind::usage, "--max-tokens 0 leaves no text; give more");
-  f.data.empty() ? import_head(f) : fit_on_data(f);
+  if (!f.value.empty()) {
+    fit_value(f);
+  } else {
+    f.data.empty() ? import_head(f) : fit_on_data(f);
+  }
 }
 
 }  // namespace
@@ -144,7 +168,8 @@ std::string head_name(const FitFlags& f) {
 void add_fit(CLI::App& app) {
   auto flags = std::make_shared<FitFlags>();
   CLI::App* command =
-      app.add_subcommand("fit", "Make a reward head from pairs or labelled texts, or import one");
+      app.add_subcommand("fit", "Make a reward head from pairs or labelled texts, or a value from logged "
+                                    "roll-outs");
   add_source_flags(*command, *flags);
   add_reading_flags(*command, *flags);
   add_fitting_flags(*command, *flags);

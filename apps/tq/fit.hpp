@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "import_head.hpp"
+#include "transferq/engine/model.hpp"
 #include "transferq/fit/units.hpp"
 
 namespace tq::app {
@@ -13,7 +15,9 @@ namespace tq::app {
 struct FitFlags {
   std::string from_json;
   SafetensorsHead safetensors;
-  std::string data;  // files, separated by commas
+  std::string data;   // files, separated by commas
+  std::string value;  // the same, of logged runs
+  std::string reward;  // of a value
   std::string data_format = "auto";
   std::string prompt;  // before texts that have none
   std::string test;
@@ -27,12 +31,14 @@ struct FitFlags {
   std::string l2 = "auto";
   std::string cache = "f16";
   double holdout = 0.2;
+  std::size_t levels = 0;
   std::size_t limit = 0;
   std::size_t max_tokens = 2048;
   std::size_t folds = 5;
   std::uint64_t seed = 0;
   int threads = 0;
   int gpu_layers = -1;
+  bool force = false;
   bool json = false;
 };
 
@@ -47,7 +53,13 @@ const std::vector<std::string>& data_formats();
 // leaves them by themselves.
 Units read_units(const std::string& files, const std::string& format, const std::string& prompt);
 
+// The strength of the penalty, nothing for auto. Throws Error (usage).
+std::optional<double> strength(const std::string& l2);
+// How the model is read.
+SessionOptions session_of(const FitFlags& flags);
+
 void import_head(const FitFlags& flags);
+void fit_value(const FitFlags& flags);
 void fit_on_data(const FitFlags& flags);
 
 }  // namespace tq::app

@@ -27,17 +27,6 @@ ExampleFormat data_format(const std::string& name) {
   return name == "labelled" ? ExampleFormat::labelled : ExampleFormat::automatic;
 }
 
-std::optional<double> strength(const std::string& text) {
-  if (text == "auto") return std::nullopt;
-  double value = 0;
-  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || at != text.data() + text.size() || !(value >= 1e-9) || value > 1e9) {
-    throw Error(ErrorKind::usage,
-                fmt::format("--l2 {} is neither auto nor a number from 1e-9 to 1e9", text));
-  }
-  return value;
-}
-
 Loss loss_of(const FitFlags& f, const Units& units) {
   if (f.loss == "pairwise" && !units.pairs) {
     throw Error(ErrorKind::usage,
@@ -132,13 +121,30 @@ ExtractOptions extract_options(const FitFlags& f, bool prompts) {
   options.mean = f.pooling != "last";
   options.max_tokens = f.max_tokens;
   options.store = features_folder();
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  options.session.threads = f.threads > 0 ? std::min(f.threads, cores) : cores;
-  options.session.cache = f.cache == "f32" ? CacheType::f32 : CacheType::f16;
+  options.session = session_of(f);
   return options;
 }
 
 }  // namespace
+
+std::optional<double> strength(const std::string& text) {
+  if (text == "auto") return std::nullopt;
+  double value = 0;
+  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || at != text.data() + text.size() || !(value >= 1e-9) || value > 1e9) {
+    throw Error(ErrorKind::usage,
+                fmt::format("--l2 {} is neither auto nor a number from 1e-9 to 1e9", text));
+  }
+  return value;
+}
+
+SessionOptions session_of(const FitFlags& f) {
+  SessionOptions session;
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  session.threads = f.threads > 0 ? std::min(f.threads, cores) : cores;
+  session.cache = f.cache == "f32" ? CacheType::f32 : CacheType::f16;
+  return session;
+}
 
 std::string file_names(const std::string& files) {
   std::vector<std::string> names;

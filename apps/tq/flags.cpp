@@ -16,6 +16,7 @@
 #include "transferq/decode/step_options.hpp"
 #include "transferq/engine/llama/model.hpp"
 #include "transferq/reward/reward_list.hpp"
+#include "value_flags.hpp"
 
 namespace tq::app {
 namespace {
@@ -161,12 +162,19 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   command.add_option("--horizon", f.horizon, "Tokens of a roll-out behind its candidate")
       ->option_text("N [20; official indirect 5]")
       ->check(count());
+  command
+      .add_option("--last", d.last,
+                  "Roll out only in the last N tokens of --max-tokens; before, candidates are "
+                  "valued by the text so far")
+      ->option_text("N [all]")
+      ->check(count());
   command.add_option("--rollouts", d.rollouts, "Roll-outs a candidate")
       ->option_text("N [1]")
       ->check(count());
   add_choice<bool>(command, "--rollout-choose", d.greedy_rollouts,
                    {{"sample", false}, {"greedy", true}},
                    "Draw the roll-outs, or take the likeliest continuation (default: sample)");
+  add_value_flags(command, f);
   add_drawing_flags(command, d);
   command.add_option("--max-tokens", f.max_tokens, "Longest response, in tokens")
       ->option_text("N [128]")
@@ -188,6 +196,7 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
   }
   if (f.decoder.name == "official") f.format = "raw";
   settle_transfer(f);
+  settle_value(f);
   // Bad flags are told before any model is loaded.
   const Roles roles = make_decoder(f.decoder, static_cast<std::size_t>(-1))->roles();
 
@@ -204,10 +213,9 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
     const std::string same_model = named_model(f.model, "--model");
     baseline = models.policy(f.baseline, "--baseline", form, same_model);
   }
+  const Policy& roller = baseline && roles.grows == Proposal::baseline ? *baseline : reference;
   std::shared_ptr<const Reward> reward;
   if (!f.reward.empty()) {
-    const bool by_baseline = baseline && roles.grows == Proposal::baseline;
-    const Policy& roller = by_baseline ? *baseline : reference;
     reward = make_reward(f.reward, models, roller.shared_model(), form);
   }
   if (f.decoder.name == "official" && reward && !reward->info().whole) {
@@ -217,12 +225,17 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
                     "reward {} can't; use another decoder",
                     reward->info().name));
   }
+  std::vector<std::string> remarks = warnings(f.decoder);
+  for (std::string& remark : check_value(f, roller, reward.get())) {
+    remarks.push_back(std::move(remark));
+  }
   const std::shared_ptr<const Reward> baseline_reward =
       baseline_reward_of(f, models, reference, baseline);
   DecoderOptions options = f.decoder;
   for (const auto& scored : {reward, baseline_reward}) {
     if (scored != nullptr && !scored->info().partial) options.finished_only = true;
   }
+  if (reward) options.range = reward->info().range;
   std::shared_ptr<const Decoder> decoder = make_decoder(options, reference.model().vocabulary());
 
   const DecoderOptions& d = f.decoder;
@@ -236,7 +249,7 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
               std::move(decoder),   f.max_tokens,        f.seed,
               baseline_reward};
   return {std::move(setup), std::move(session), sha256(settings + describe_steps(d)).substr(0, 16),
-          warnings(f.decoder)};
+          std::move(remarks)};
 }
 
 }  // namespace tq::app

@@ -32,6 +32,7 @@ struct DecodingFlags : SessionFlags {
   std::string baseline;
   std::string reward;
   std::string baseline_reward;
+  std::string value;
   bool alpha_given = false;
   DecoderOptions decoder;
   std::optional<std::size_t> horizon;  // of the decoder, where it is given

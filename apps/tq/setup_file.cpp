@@ -51,7 +51,8 @@ std::string item(const toml::node& node, const std::string& key) {
 // command is run.
 std::string with_paths(const std::string& value, const std::string& key, const std::string& setup) {
   const std::filesystem::path folder = std::filesystem::path(setup).parent_path();
-  if (key == "model" || key == "baseline" || key == "reward" || key == "baseline-reward") {
+  if (key == "model" || key == "baseline" || key == "reward" || key == "baseline-reward" ||
+      key == "value") {
     return list_beside(value, folder);
   }
   if (key == "data") return files_beside(value, folder);

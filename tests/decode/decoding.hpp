@@ -63,7 +63,7 @@ class FunctionReward final : public Reward {
     const Function& function_;
   };
   Function function_;
-  RewardInfo info_{"function", "function", std::nullopt, false, true};
+  RewardInfo info_{"function", "function", std::nullopt, {}, true};
 };
 
 inline std::shared_ptr<const Reward> reward_of(FunctionReward::Function function) {

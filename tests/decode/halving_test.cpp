@@ -26,12 +26,12 @@ TEST(Halving, PausesAreHalvesOfTheHorizon) {
 }
 
 TEST(Halving, TheUpperHalfIsRoundedUpAndTiesGoToTheFirst) {
-  EXPECT_EQ(upper_half(std::vector<double>{1, 3, 2, 0}),
+  EXPECT_EQ(highest(std::vector<double>{1, 3, 2, 0}, 2),
             (std::vector<bool>{false, true, true, false}));
-  EXPECT_EQ(upper_half(std::vector<double>{1, 3, 2}), (std::vector<bool>{false, true, true}));
-  EXPECT_EQ(upper_half(std::vector<double>{5, 5, 5, 5}),
+  EXPECT_EQ(highest(std::vector<double>{1, 3, 2}, 2), (std::vector<bool>{false, true, true}));
+  EXPECT_EQ(highest(std::vector<double>{5, 5, 5, 5}, 2),
             (std::vector<bool>{true, true, false, false}));
-  EXPECT_EQ(upper_half(std::vector<double>{-1}), std::vector<bool>{true});
+  EXPECT_EQ(highest(std::vector<double>{-1}, 4), std::vector<bool>{true});
 }
 
 class HalvingTest : public ::testing::Test {

@@ -44,7 +44,7 @@ class Picky final : public Reward {
 
  private:
   ErrorKind kind_;
-  RewardInfo info_{"picky", "picky", {}, false, true};
+  RewardInfo info_{"picky", "picky", {}, {}, true};
 };
 
 using Got = std::map<std::size_t, std::vector<double>>;

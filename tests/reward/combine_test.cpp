@@ -85,14 +85,27 @@ TEST_F(CombineTest, AnOverflowIsNoScore) {
 }
 
 TEST_F(CombineTest, BoundsAndPartialScoringFollow) {
-  EXPECT_TRUE(read("sum={words=a,cap=1} {regex=b,cap=2}")->info().bounded);
-  EXPECT_FALSE(read("sum={words=a,cap=1} {regex=b}")->info().bounded);
-  EXPECT_FALSE(read("product={words=a} {regex=b,cap=1}")->info().bounded);
-  EXPECT_TRUE(read("clip={words=a},low=0,high=1")->info().bounded);
-  EXPECT_FALSE(read("clip={words=a},high=1")->info().bounded);
-  EXPECT_TRUE(read("clip={words=a,cap=3},high=1")->info().bounded);
-  EXPECT_TRUE(read("sign={words=a}")->info().bounded);
-  EXPECT_TRUE(read("scale={words=a,cap=3},by=2")->info().bounded);
+  EXPECT_TRUE(read("sum={words=a,cap=1} {regex=b,cap=2}")->info().range.bounded());
+  EXPECT_FALSE(read("sum={words=a,cap=1} {regex=b}")->info().range.bounded());
+  EXPECT_FALSE(read("product={words=a} {regex=b,cap=1}")->info().range.bounded());
+  EXPECT_TRUE(read("clip={words=a},low=0,high=1")->info().range.bounded());
+  EXPECT_FALSE(read("clip={words=a},high=1")->info().range.bounded());
+  EXPECT_TRUE(read("clip={words=a,cap=3},high=1")->info().range.bounded());
+  EXPECT_TRUE(read("sign={words=a}")->info().range.bounded());
+  EXPECT_TRUE(read("scale={words=a,cap=3},by=2")->info().range.bounded());
+  const auto expect_range = [&](const std::string& list, double low, double high) {
+    const Range range = read(list)->info().range;
+    EXPECT_EQ(range.low, low) << list;
+    EXPECT_EQ(range.high, high) << list;
+  };
+  constexpr double kNone = std::numeric_limits<double>::infinity();
+  expect_range("length=5", -kNone, 0);
+  expect_range("scale={length=5},by=-2,plus=1", 1, kNone);
+  expect_range("sum={words=a,cap=1} {regex=b,cap=2},weights=2 -1", -4, 2);
+  expect_range("product={words=a,cap=2} {regex=b,cap=3}", -6, 6);
+  expect_range("product={length=5} {regex=b,cap=3}", -kNone, 0);
+  expect_range("clip={regex=b,cap=3},low=1,high=2", 1, 2);
+  expect_range("clip={length=5},low=-2", -2, 0);
   EXPECT_TRUE(read("sum={words=a} {words=b}")->info().partial);
   EXPECT_FALSE(read("sum={words=a} {program=x,partial=0}")->info().partial);
   EXPECT_FALSE(read("scale={sum={words=a} {program=x,partial=0}}")->info().partial);

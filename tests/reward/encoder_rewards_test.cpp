@@ -163,8 +163,8 @@ TEST_F(EncoderRewardTest, AnEmptyTextWithoutATokenIsLikeNothing) {
 }
 
 TEST_F(EncoderRewardTest, SaysItsScale) {
-  EXPECT_TRUE(read(similar("x"))->info().bounded);
-  EXPECT_FALSE(read("rank=" + ranker_.string())->info().bounded);
+  EXPECT_TRUE(read(similar("x"))->info().range.bounded());
+  EXPECT_FALSE(read("rank=" + ranker_.string())->info().range.bounded());
   EXPECT_TRUE(read(similar("x"))->info().partial);
   EXPECT_EQ(read("rank=" + labelled_.string() + ",label=yes")->info().name,
             "rank=labelled.gguf,label=2");

@@ -325,7 +325,7 @@ TEST_F(ProgramTest, ReadsItsListAndRefusesMalformedOnes) {
   const auto reward = read("program=echo '{\"id\": 0\\, \"reward\": 2}'; cat > /dev/null");
   EXPECT_EQ(score(*reward, {draft("e")}), std::vector<double>{2});
   EXPECT_TRUE(reward->info().partial);
-  EXPECT_FALSE(reward->info().bounded);
+  EXPECT_FALSE(reward->info().range.bounded());
   EXPECT_FALSE(read("program=x,partial=0")->info().partial);
   EXPECT_FALSE(read("program=x,partial=no")->info().partial);
   EXPECT_NE(read("program=x")->info().fingerprint, read("program=y")->info().fingerprint);

@@ -24,7 +24,7 @@ TEST(LengthRule, IsZeroAtTheTargetAndFallsOnBothSides) {
   EXPECT_EQ(score(*rule, "one two three"), -0.25);
   EXPECT_EQ(score(*rule, "one two three four five six"), -0.5);
   EXPECT_EQ(score(*rule, ""), -1.0);
-  EXPECT_FALSE(rule->info().bounded);
+  EXPECT_FALSE(rule->info().range.bounded());
 }
 
 TEST(LengthRule, CountsWordsOfAnyAlphabet) {
@@ -42,8 +42,8 @@ TEST(RegexRule, CountsMatchesUpToTheCap) {
   EXPECT_EQ(score(*make_regex_rule("x", 0), "abc"), 0.0);
   EXPECT_EQ(score(*make_regex_rule("x", 0), ""), 0.0);
   EXPECT_EQ(score(*make_regex_rule("\xC3\xA9", 0), "\xC3\xA9t\xC3\xA9"), 2.0);
-  EXPECT_FALSE(make_regex_rule("x", 0)->info().bounded);
-  EXPECT_TRUE(make_regex_rule("x", 3)->info().bounded);
+  EXPECT_FALSE(make_regex_rule("x", 0)->info().range.bounded());
+  EXPECT_TRUE(make_regex_rule("x", 3)->info().range.bounded());
 }
 
 TEST(RegexRule, AMalformedPatternIsAnErrorThatNamesIt) {
@@ -65,7 +65,7 @@ TEST(WordRule, TheCapBoundsEachKind) {
   const auto rule = make_word_rule({"good"}, {"bad"}, 2);
   EXPECT_EQ(score(*rule, "good good good good bad"), 1.0);
   EXPECT_EQ(score(*rule, "bad bad bad good"), -1.0);
-  EXPECT_TRUE(rule->info().bounded);
+  EXPECT_TRUE(rule->info().range.bounded());
 }
 
 TEST(WordRule, WordsMayHaveApostrophesAndAccents) {

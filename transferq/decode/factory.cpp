@@ -44,10 +44,15 @@ std::unique_ptr<Valuation> valuation(const DecoderOptions& o) {
 
 std::unique_ptr<Decoder> token_value(const DecoderOptions& o, std::size_t horizon,
                                      Proposal proposal, Proposal rollouts) {
+  Learned learned{o.learned};
+  if (o.transfer == Transfer::soft) learned.beta = o.beta;
+  if (o.learned != nullptr && o.screen == 0) horizon = 0;
+  // A soft value is no mean of rewards.
+  const Range range = o.transfer == Transfer::soft ? Range() : o.range;
   return std::make_unique<TokenValueDecoder>(
       TokenValueOptions{o.transfer == Transfer::soft ? o.beta : o.alpha, o.top_k, proposal,
-                        rollouts, o.choose, o.commit, o.block, o.min_p, o.kl_budget,
-                        o.greedy_rollouts, o.halvings},
+                        rollouts, o.choose, o.commit, o.block, o.min_p, range, o.kl_budget,
+                        o.greedy_rollouts, o.halvings, o.last, std::move(learned), o.screen},
       std::make_unique<Continuation>(
           ContinuationOptions{horizon, o.rollouts, o.greedy_rollouts, false, o.block}),
       valuation(o));

@@ -12,6 +12,7 @@
 #include "transferq/decode/plain.hpp"
 #include "transferq/decode/token_value.hpp"
 #include "transferq/value/importance.hpp"
+#include "transferq/value/learned.hpp"
 
 namespace tq {
 
@@ -33,8 +34,16 @@ struct DecoderOptions {
   std::size_t block = 1;     // tokens of a candidate
   double min_p = 0;          // candidates have this share of the likeliest's probability
   std::size_t halvings = 0;  // times that half of the candidates are given up on the way
+  // Roll out only in the last so many tokens that a response may have, and weigh the text so far
+  // before; 0: roll out at every step.
+  std::size_t last = 0;
+  // A learned value for the decoders tq and cd: in the place of roll-outs, or, with a screen, to
+  // choose which candidates roll out. Soft transfer reads its distribution.
+  std::shared_ptr<const LearnedValue> learned = nullptr;
+  std::size_t screen = 0;  // candidates that it lets roll out; 0: none
   // Nats that a response may be from the reference; chooses alpha.
   std::optional<double> kl_budget = std::nullopt;
+  Range range = {};  // of the reward (RewardInfo::range); spares candidates that can't win
   // The reward can't score unfinished responses (RewardInfo::partial): roll-outs go on to the end
   // of the response, whatever the horizon.
   bool finished_only = false;

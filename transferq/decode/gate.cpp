@@ -14,4 +14,10 @@ std::vector<std::size_t> pass_gate(std::span<const double> log_probabilities,
   return candidates;
 }
 
+double gate_of_bounds(double low, double high, double alpha) {
+  const double gap = (high - low) / alpha;
+  if (!std::isfinite(gap) || !(gap >= 0) || std::isinf(alpha)) return 0;
+  return std::exp(-gap - 1e-9 * (1 + gap));
+}
+
 }  // namespace tq

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "transferq/core/logspace.hpp"
 
@@ -17,24 +18,29 @@ std::vector<std::size_t> halving_positions(std::size_t horizon, std::size_t halv
   return out;
 }
 
-std::vector<bool> upper_half(std::span<const double> scores) {
+std::vector<bool> highest(std::span<const double> scores, std::size_t count) {
   std::vector<bool> out(scores.size(), false);
-  for (const std::size_t i : top_k(scores, (scores.size() + 1) / 2)) out[i] = true;
+  for (const std::size_t i : top_k(scores, count)) out[i] = true;
   return out;
 }
 
 Halving::Halving(const Valuing& valuing, const Response& response, const Candidates& set,
-                 double alpha, std::size_t horizon, std::size_t halvings)
+                 double alpha, std::size_t horizon, std::size_t halvings, std::size_t screen)
     : valuing_(valuing),
       response_(response),
       set_(set),
       alpha_(alpha),
+      screen_(screen),
       given_up_(set.tokens.size(), false),
       values_(set.tokens.size(), std::numeric_limits<double>::quiet_NaN()),
       culling_{halving_positions(horizon, halvings),
                [this](std::span<const Rollout> rollouts, const std::vector<bool>& open) {
                  return survivors(rollouts, open);
-               }} {}
+               }} {
+  if (screen_ > 0 && (culling_.at.empty() || culling_.at.front() > 0)) {
+    culling_.at.insert(culling_.at.begin(), 0);
+  }
+}
 
 StepValues Halving::value_left(std::span<const Rollout> rollouts) {
   std::vector<std::size_t> place(given_up_.size());  // of a candidate among those that are left
@@ -56,9 +62,18 @@ StepValues Halving::value_left(std::span<const Rollout> rollouts) {
   return valued;
 }
 
+void Halving::predict(std::span<const Rollout> rollouts) {
+  Expansion alone;
+  for (const Rollout& rollout : rollouts) {  // those of a candidate begin alike: one stands for all
+    if (rollout.candidate == alone.rollouts.size()) alone.rollouts.push_back(rollout);
+  }
+  values_ = valuing_.predict(response_, set_.tokens, alone).values;
+}
+
 std::vector<bool> Halving::survivors(std::span<const Rollout> rollouts,
                                      const std::vector<bool>& open) {
-  value_left(rollouts);
+  const std::size_t screen = std::exchange(screen_, 0);
+  screen > 0 ? predict(rollouts) : static_cast<void>(value_left(rollouts));
   std::vector<std::size_t> left;
   double best = -std::numeric_limits<double>::infinity();
   for (std::size_t c = 0; c < given_up_.size(); ++c) {
@@ -72,7 +87,8 @@ std::vector<bool> Halving::survivors(std::span<const Rollout> rollouts,
     const double tilt = std::isinf(alpha_) ? 0 : (values_[c] - best) / alpha_;
     scores.push_back(set_.logprobs[c] + tilt);
   }
-  const std::vector<bool> stays = upper_half(scores);
+  const std::vector<bool> stays =
+      highest(scores, screen > 0 ? screen : (scores.size() + 1) / 2);  // the half is rounded up
   for (std::size_t i = 0; i < left.size(); ++i) {
     if (!stays[i] && open[left[i]]) given_up_[left[i]] = true;
   }

@@ -10,6 +10,9 @@
 // k candidates cost k + k h / 2^R + sum over the pauses of what the halves go on, instead of k + k
 // h: with R = 3 and h = 16, 6 instead of 17 tokens a candidate, where the reward reads states.
 //
+// A learned value (value/learned.hpp) may choose before: of the candidates it lets those `screen`
+// roll out that it ranks highest, by the same sum.
+//
 // Not thread-safe; lives for one step.
 #pragma once
 
@@ -26,15 +29,14 @@ namespace tq {
 // Where roll-outs of up to `horizon` tokens pause, rising, each once. Pure.
 std::vector<std::size_t> halving_positions(std::size_t horizon, std::size_t halvings);
 
-// Whether each of these is in the upper half by its score, which is rounded up; ties go to the
-// first. Pure.
-std::vector<bool> upper_half(std::span<const double> scores);
+// Whether each of these is among the `count` highest scores; ties go to the first. Pure.
+std::vector<bool> highest(std::span<const double> scores, std::size_t count);
 
 class Halving {
  public:
   // All of these outlive it. `alpha` may be infinite: then the proposal alone ranks.
   Halving(const Valuing& valuing, const Response& response, const Candidates& set, double alpha,
-          std::size_t horizon, std::size_t halvings);
+          std::size_t horizon, std::size_t halvings, std::size_t screen = 0);
   Halving(const Halving&) = delete;
   Halving& operator=(const Halving&) = delete;
 
@@ -49,12 +51,15 @@ class Halving {
  private:
   // Scores and values of the candidates that are left, from their roll-outs.
   StepValues value_left(std::span<const Rollout> rollouts);
+  // Values of all candidates, by the learned value.
+  void predict(std::span<const Rollout> rollouts);
   std::vector<bool> survivors(std::span<const Rollout> rollouts, const std::vector<bool>& open);
 
   const Valuing& valuing_;
   const Response& response_;
   const Candidates& set_;
   double alpha_;
+  std::size_t screen_;  // how many pass; 0 where there is nothing to choose, or it is done
   std::vector<bool> given_up_;
   std::vector<double> values_;  // the last known
   Culling culling_;

@@ -25,7 +25,38 @@ void require_weighing(const DecoderOptions& o) {
   refuse(o.block != 1, fmt::format("--block {}", o.block));
   refuse(o.min_p != 0, fmt::format("--min-p {}", o.min_p));
   refuse(o.halvings != 0, fmt::format("--halve {}", o.halvings));
+  refuse(o.last != 0, fmt::format("--last {}", o.last));
   refuse(o.kl_budget.has_value(), "--kl-budget");
+}
+
+void validate_learned(const DecoderOptions& o) {
+  require(o.screen == 0 || o.learned != nullptr,
+          fmt::format("--screen {} lets a learned value choose which candidates roll out; name one "
+                      "with --value head=FILE",
+                      o.screen));
+  if (o.learned == nullptr) return;
+  require(o.name == "tq" || o.name == "cd",
+          fmt::format("--value stands for the roll-outs of tq and cd; {} has none", o.name));
+  require(o.block == 1, fmt::format("--value reads single tokens, and --block {} weighs blocks; "
+                                    "leave one out",
+                                    o.block));
+  require(o.transfer != Transfer::soft || o.learned->has_levels(),
+          "--transfer soft needs the distribution of the reward, which this learned value does not "
+          "have; fit it with tq fit --value --levels 16");
+  if (o.screen == 0) {
+    require(o.commit == 1 && o.halvings == 0,
+            fmt::format("--{} acts on roll-outs, and --value alone has none; add --screen N, the "
+                        "candidates that it lets roll out",
+                        o.commit != 1 ? fmt::format("commit {}", o.commit)
+                                      : fmt::format("halve {}", o.halvings)));
+    return;
+  }
+  require(o.horizon > 0, fmt::format("--screen {} chooses which candidates roll out, and --horizon "
+                                     "0 lets none; leave one out",
+                                     o.screen));
+  require(!o.kl_budget, fmt::format("--screen {} ranks candidates at a given alpha, and "
+                                    "--kl-budget finds one when all are valued; leave one out",
+                                    o.screen));
 }
 
 }  // namespace
@@ -76,6 +107,7 @@ void validate_steps(const DecoderOptions& o) {
   require(!o.kl_budget || o.choose == Choose::sample,
           "--kl-budget bounds the KL of a law that is drawn from, and --choose greedy draws "
           "nothing; leave one out");
+  validate_learned(o);
   require(!o.kl_budget || o.transfer != Transfer::soft,
           "--kl-budget chooses alpha, and --transfer soft draws at its --beta; leave one out");
 }
@@ -86,6 +118,9 @@ std::string describe_steps(const DecoderOptions& o) {
   if (o.block != 1) out += fmt::format(" block={}", o.block);
   if (o.min_p != 0) out += fmt::format(" min-p={}", o.min_p);
   if (o.halvings != 0) out += fmt::format(" halve={}", o.halvings);
+  if (o.last != 0) out += fmt::format(" last={}", o.last);
+  if (o.learned != nullptr) out += fmt::format(" value={}", o.learned->fingerprint());
+  if (o.screen != 0) out += fmt::format(" screen={}", o.screen);
   if (o.kl_budget) out += fmt::format(" kl-budget={}", *o.kl_budget);
   return out;
 }

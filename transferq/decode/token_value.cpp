@@ -91,11 +91,12 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
   Stream& roller = proposal_stream(task, options_.rollouts);
   Stream& other = &roller == &task.reference ? task.baseline : task.reference;
   const Model& model = roller.policy().model();
-  const Valuing valuing(*valuation_, roller, task);
+  const Valuing valuing(*valuation_, roller, task, options_.learned);
+  const bool predicts = options_.learned.head != nullptr && options_.screen == 0;
   const bool by_reference = &roller == &task.reference;
   const bool blocks = options_.block > 1;
   const bool ratios = !by_reference && step_tokens() > 1;  // of what is committed, to the reference
-  const ProposingOptions proposing{options_.top_k, options_.block, options_.min_p,
+  const ProposingOptions proposing{options_.top_k, options_.block, gate(),
                                    options_.kl_budget.has_value()};
   std::optional<KlBudget> budget;
   if (options_.kl_budget) budget.emplace(*options_.kl_budget);
@@ -119,18 +120,23 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     Expansion expansion;
     StepValues valued;
     std::vector<bool> given_up;
-    if (worth_valuing(set, options_.min_p > 0, share)) {
+    if (worth_valuing(set, proposing.min_p > 0, share)) {
       std::optional<Halving> halving;
-      if (options_.halvings > 0) {
+      if (options_.halvings > 0 || options_.screen > 0) {
         halving.emplace(valuing, response, set, options_.alpha, expander_->depth() - options_.block,
-                        options_.halvings);
+                        options_.halvings, options_.screen);
       }
-      expansion = expander_->expand({roller.branch(), set.tokens, response.room(),
+      const std::size_t room = rolled_room(response.room());
+      expansion = expander_->expand({roller.branch(), set.tokens, room,
                                      valuing.reads_states(), key, task.stop, options_.commit - 1,
                                      blocks || options_.greedy_rollouts == by_reference, &ahead,
-                                     halving ? &halving->culling() : nullptr});
+                                     halving ? &halving->culling() : nullptr,
+                                     valuing.reads_candidates() &&
+                                         (predicts || room > options_.block)});
       spent.policy += expansion.evaluations;
-      valued = halving ? halving->value(expansion) : valuing.value(response, set.tokens, expansion);
+      valued = halving    ? halving->value(expansion)
+               : predicts ? valuing.predict(response, set.tokens, expansion)
+                          : valuing.value(response, set.tokens, expansion);
       if (halving) given_up = halving->given_up();
     }
 

@@ -15,7 +15,9 @@
 
 #include "transferq/decode/choice.hpp"
 #include "transferq/decode/decoder.hpp"
+#include "transferq/decode/gate.hpp"
 #include "transferq/decode/plain.hpp"
+#include "transferq/decode/valuing.hpp"
 #include "transferq/rollout/rollout.hpp"
 #include "transferq/value/direct.hpp"
 
@@ -30,10 +32,15 @@ struct TokenValueOptions {
   std::size_t commit = 1;  // tokens of a step: the candidate, then its roll-out's
   std::size_t block = 1;   // tokens of a candidate; the expander grows blocks of as many
   double min_p = 0;        // the gate before candidates are valued; 0: none
+  Range range = {};        // of the reward: candidates that can't win are no candidates (gate.hpp)
   std::optional<double> kl_budget =
       std::nullopt;              // nats a response, in the place of alpha; needs Choose::sample
   bool greedy_rollouts = false;  // whether the expander's roll-outs follow from their candidates
   std::size_t halvings = 0;      // times that half of the candidates are given up (halving.hpp)
+  std::size_t last = 0;          // only so many tokens before the response's longest are rolled out
+                                 // from; 0: from all (docs/performance.md)
+  Learned learned = {};          // a value that is read from states (value/learned.hpp)
+  std::size_t screen = 0;  // the candidates that it lets roll out; 0: none, it values them itself
 };
 
 class TokenValueDecoder final : public Decoder {
@@ -55,6 +62,20 @@ class TokenValueDecoder final : public Decoder {
   // long.
   std::size_t step_tokens() const {
     return std::min(options_.block + options_.commit - 1, expander_->depth());
+  }
+  // The room of roll-outs: none behind the candidate where a step is too early for them.
+  std::size_t rolled_room(std::size_t room) const {
+    return options_.last == 0 || room <= options_.last ? room : std::min(room, options_.block);
+  }
+  // The gate before candidates are valued: the user's, or that of bounds where it leaves the choice
+  // what it is.
+  double gate() const {
+    const bool exact = options_.choose == Choose::greedy && options_.block == 1 &&
+                       options_.commit == 1 && options_.halvings == 0 && options_.learned.head == nullptr &&
+                       !options_.kl_budget;
+    return exact ? std::max(options_.min_p, gate_of_bounds(options_.range.low, options_.range.high,
+                                                           options_.alpha))
+                 : options_.min_p;
   }
   KlKind kl_kind(bool rolled_by_reference) const;
 

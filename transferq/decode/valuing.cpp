@@ -1,5 +1,7 @@
 #include "transferq/decode/valuing.hpp"
 
+#include "transferq/engine/model.hpp"
+
 namespace tq {
 namespace {
 
@@ -20,11 +22,13 @@ std::vector<Draft> drafts_of(const Response& response, std::span<const Token> ca
 
 }  // namespace
 
-Valuing::Valuing(const Valuation& valuation, Stream& roller, const DecodeTask& task)
+Valuing::Valuing(const Valuation& valuation, Stream& roller, const DecodeTask& task,
+                 Learned learned)
     : valuation_(valuation),
       roller_(roller),
       target_(*task.scorer),
       baseline_(valuation.reads_baseline_reward() ? task.baseline_scorer : nullptr),
+      learned_(std::move(learned)),
       reads_states_(target_.reads(roller) || (baseline_ != nullptr && baseline_->reads(roller))) {}
 
 StepValues Valuing::value(const Response& response, std::span<const Token> candidates,
@@ -38,6 +42,32 @@ StepValues Valuing::value(const Response& response, std::span<const Token> candi
       valuation_.value({expansion.rollouts, out.rewards, baseline_rewards, candidates.size()});
   out.values = std::move(valued.values);
   out.effective = valued.effective;
+  return out;
+}
+
+StepValues Valuing::predict(const Response& response, std::span<const Token> candidates,
+                            const Expansion& expansion) const {
+  const Model& model = roller_.policy().model();
+  StepValues out;
+  std::vector<Token> ends;       // the candidates that end the response
+  std::vector<std::size_t> at;   // and their places
+  Expansion ended;
+  for (const Rollout& rollout : expansion.rollouts) {
+    const std::size_t c = rollout.candidate;
+    if (model.is_end(candidates[c])) {
+      ended.rollouts.push_back(rollout);
+      ended.rollouts.back().candidate = ends.size();
+      ends.push_back(candidates[c]);
+      at.push_back(c);
+    }
+    const bool goes_on = !rollout.hidden.empty();
+    out.values.push_back(!goes_on          ? 0
+                         : learned_.beta   ? learned_.head->soft(rollout.hidden, *learned_.beta)
+                                           : learned_.head->mean(rollout.hidden));
+  }
+  if (ends.empty()) return out;
+  const StepValues known = value(response, ends, ended);
+  for (std::size_t i = 0; i < at.size(); ++i) out.values[at[i]] = known.values[i];
   return out;
 }
 

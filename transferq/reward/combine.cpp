@@ -27,9 +27,9 @@ std::string formula(const std::string& name, const InnerRewards& inner, const st
 
 class Combination final : public Reward {
  public:
-  // `bounded` and `calibration` are what follows for this combination.
+  // `range` and `calibration` are what follows for this combination.
   Combination(InnerRewards inner, JointScorer::Combine combine, const std::string& kind,
-              const std::string& settings, bool bounded, std::optional<Calibration> calibration)
+              const std::string& settings, Range range, std::optional<Calibration> calibration)
       : inner_(std::move(inner)), combine_(std::move(combine)) {
     std::string print = kind + settings;
     info_.partial = true;
@@ -40,7 +40,7 @@ class Combination final : public Reward {
     }
     info_.name = formula(kind, inner_, settings);
     info_.fingerprint = sha256(print);
-    info_.bounded = bounded;
+    info_.range = range;
     info_.calibration = calibration;
   }
 
@@ -59,9 +59,16 @@ class Combination final : public Reward {
   RewardInfo info_;
 };
 
-bool all_bounded(const InnerRewards& inner) {
-  return std::all_of(inner.begin(), inner.end(), [](const auto& r) { return r->info().bounded; });
+// 0 times infinity is 0 here: a reward is finite, however far it may go.
+double times(double a, double b) { return a == 0 || b == 0 ? 0 : a * b; }
+
+Range product(const Range& a, const Range& b) {
+  const auto [low, high] = std::minmax({times(a.low, b.low), times(a.low, b.high),
+                                        times(a.high, b.low), times(a.high, b.high)});
+  return {low, high};
 }
+
+Range sum(const Range& a, const Range& b) { return {a.low + b.low, a.high + b.high}; }
 
 InnerRewards alone(std::unique_ptr<Reward> reward) {
   InnerRewards inner;
@@ -79,10 +86,10 @@ std::unique_ptr<Reward> affine(std::unique_ptr<Reward> reward, double by, double
                     map(by < 0 ? calibration->high : calibration->low),
                     map(by < 0 ? calibration->low : calibration->high)};
   }
-  const bool bounded = reward->info().bounded;
+  const Range range = sum(product(reward->info().range, {by, by}), {plus, plus});
   return std::make_unique<Combination>(
       alone(std::move(reward)), [by, plus](std::span<const double> r) { return by * r[0] + plus; },
-      kind, settings, bounded, calibration);
+      kind, settings, range, calibration);
 }
 
 InnerRewards inner_rewards(const Spec& spec, const std::string& key, const RewardContext& context) {
@@ -130,7 +137,10 @@ std::unique_ptr<Reward> make_sum(InnerRewards inner, std::vector<double> weights
   if (inner.size() == 1) {
     return affine(std::move(inner.front()), weights.front(), 0, "sum", settings);
   }
-  const bool bounded = all_bounded(inner);
+  Range range{0, 0};
+  for (std::size_t i = 0; i < inner.size(); ++i) {
+    range = sum(range, product(inner[i]->info().range, {weights[i], weights[i]}));
+  }
   return std::make_unique<Combination>(
       std::move(inner),
       [weights = std::move(weights)](std::span<const double> r) {
@@ -138,13 +148,14 @@ std::unique_ptr<Reward> make_sum(InnerRewards inner, std::vector<double> weights
         for (std::size_t i = 0; i < r.size(); ++i) sum += weights[i] * r[i];
         return sum;
       },
-      "sum", settings, bounded, std::nullopt);
+      "sum", settings, range, std::nullopt);
 }
 
 std::unique_ptr<Reward> make_product(InnerRewards inner) {
   if (inner.empty()) throw usage("a product needs a reward");
   if (inner.size() == 1) return affine(std::move(inner.front()), 1, 0, "product", "");
-  const bool bounded = all_bounded(inner);
+  Range range{1, 1};
+  for (const auto& reward : inner) range = product(range, reward->info().range);
   return std::make_unique<Combination>(
       std::move(inner),
       [](std::span<const double> r) {
@@ -152,7 +163,7 @@ std::unique_ptr<Reward> make_product(InnerRewards inner) {
         for (const double x : r) product *= x;
         return product;
       },
-      "product", "", bounded, std::nullopt);
+      "product", "", range, std::nullopt);
 }
 
 std::unique_ptr<Reward> make_clip(std::unique_ptr<Reward> inner, double low, double high) {
@@ -160,11 +171,12 @@ std::unique_ptr<Reward> make_clip(std::unique_ptr<Reward> inner, double low, dou
     throw usage(fmt::format("clip= needs low= or high=, low not above high; these are {} and {}",
                             low, high));
   }
-  const bool bounded = inner->info().bounded || (std::isfinite(low) && std::isfinite(high));
+  const Range of_inner = inner->info().range;
+  const Range range{std::clamp(of_inner.low, low, high), std::clamp(of_inner.high, low, high)};
   return std::make_unique<Combination>(
       alone(std::move(inner)),
       [low, high](std::span<const double> r) { return std::clamp(r[0], low, high); }, "clip",
-      fmt::format(" to {}...{}", low, high), bounded, std::nullopt);
+      fmt::format(" to {}...{}", low, high), range, std::nullopt);
 }
 
 std::unique_ptr<Reward> make_sign(std::unique_ptr<Reward> inner) {
@@ -173,7 +185,7 @@ std::unique_ptr<Reward> make_sign(std::unique_ptr<Reward> inner) {
       [](std::span<const double> r) { return r[0] > 0   ? 1.0
                                              : r[0] < 0 ? -1.0
                                                         : 0.0; }, "sign", "",
-      true, std::nullopt);
+      Range{-1, 1}, std::nullopt);
 }
 
 std::unique_ptr<Reward> make_scale(std::unique_ptr<Reward> inner, double by, double plus) {

@@ -134,7 +134,7 @@ std::unique_ptr<Reward> make_http_reward(HttpOptions options) {
   Sha256 digest;
   digest.update(fmt::format("http {} {} {} {}", options.url, static_cast<int>(form.api), form.model,
                             form.input));
-  RewardInfo info{"http=" + options.url, digest.hex(), std::nullopt, false, options.partial};
+  RewardInfo info{"http=" + options.url, digest.hex(), std::nullopt, {}, options.partial};
   auto server = std::make_shared<Server>(options);
   return make_outside_reward(std::move(info),
                              [server](Gathering::Rows rows) { return server->score(rows); });

@@ -48,7 +48,7 @@ class LinearHead final : public Reward {
     digest.update({reinterpret_cast<const char*>(head_.weights.data()),
                    head_.weights.size() * sizeof(float)});
     digest.update(fmt::format("{} {} {}", head_.bias, head_.text, head_.pooling));
-    info_ = {head_.name, digest.hex(), head_.calibration, false, true};
+    info_ = {head_.name, digest.hex(), head_.calibration, {}, true};
   }
 
   const RewardInfo& info() const override { return info_; }

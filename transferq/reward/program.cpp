@@ -284,7 +284,7 @@ std::unique_ptr<Reward> make_program_reward(ProgramOptions options) {
         "program= names no command; write program=COMMAND, as in program=python3 reward.py");
   }
   RewardInfo info{"program=" + options.command, sha256("program " + options.command), std::nullopt,
-                  false, options.partial};
+                  {}, options.partial};
   auto program = std::make_shared<Program>(std::move(options));
   return make_outside_reward(std::move(info),
                              [program](Gathering::Rows rows) { return program->score(rows); });

@@ -41,7 +41,7 @@ class RankHead final : public Reward {
     std::string name = "rank=" + model.name();
     if (model.labels().size() > 1) name += fmt::format(",label={}", label_);
     info_ = {name, sha256(fmt::format("rank {} {}", model.identity(), label_)), std::nullopt,
-             model.probabilities(), true};
+             model.probabilities() ? Range{0, 1} : Range{}, true};
   }
 
   const RewardInfo& info() const override { return info_; }

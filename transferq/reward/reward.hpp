@@ -2,7 +2,9 @@
 // prompt it opens a Scorer, which may keep the prompt in memory and score many drafts at once.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,11 +30,18 @@ struct Draft {
   bool ended = false;  // by the token that ends a response, not cut short
 };
 
+// Between which numbers all scores lie, by what the reward is and not by what was seen of it.
+struct Range {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool bounded() const { return std::isfinite(low) && std::isfinite(high); }
+};
+
 struct RewardInfo {
   std::string name;
   std::string fingerprint;                 // changes whenever the scores may change
   std::optional<Calibration> calibration;  // the scale, where it was measured
-  bool bounded = false;
+  Range range = {};
   // Whether unfinished responses can be scored. One that cannot is given only responses that ended
   // or are as long as they may be.
   bool partial = true;

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -35,8 +36,8 @@ class RuleScorer final : public Scorer {
 
 class RuleReward final : public Reward {
  public:
-  RuleReward(std::string name, bool bounded, Rule rule)
-      : info_{name, name, std::nullopt, bounded, true}, rule_(std::move(rule)) {}
+  RuleReward(std::string name, Range range, Rule rule)
+      : info_{name, name, std::nullopt, range, true}, rule_(std::move(rule)) {}
   const RewardInfo& info() const override { return info_; }
   std::unique_ptr<Scorer> open(const Prompt&, SessionPool&, const Workload&) const override {
     return std::make_unique<RuleScorer>(rule_);
@@ -58,6 +59,11 @@ std::string lower(std::string text) {
 
 double capped(std::size_t count, std::size_t cap) {
   return static_cast<double>(cap == 0 ? count : std::min(count, cap));
+}
+
+// The most that capped() gives.
+double limit(std::size_t cap) {
+  return cap == 0 ? std::numeric_limits<double>::infinity() : static_cast<double>(cap);
 }
 
 // Calls `visit` with each maximal run of characters that satisfy `inside`.
@@ -83,7 +89,7 @@ std::unique_ptr<Reward> make_length_rule(std::size_t target) {
     throw Error(ErrorKind::usage, "a length rule needs a number of words above 0, as in length=50");
   }
   return std::make_unique<RuleReward>(
-      fmt::format("length={}", target), false, [target](const std::string& text) {
+      fmt::format("length={}", target), Range{.high = 0}, [target](const std::string& text) {
         double words = 0;
         for_each_run(
             text, [](char c) { return !is_space(c); }, [&](const std::string&) { ++words; });
@@ -93,7 +99,7 @@ std::unique_ptr<Reward> make_length_rule(std::size_t target) {
 
 std::unique_ptr<Reward> make_regex_rule(const std::string& pattern, std::size_t cap) {
   return std::make_unique<RuleReward>(
-      fmt::format("regex={},cap={}", pattern, cap), cap > 0,
+      fmt::format("regex={},cap={}", pattern, cap), Range{0, limit(cap)},
       [expression = Pattern(pattern), cap](const std::string& text) {
         return capped(expression.count(text), cap);
       });
@@ -109,7 +115,7 @@ std::unique_ptr<Reward> make_word_rule(std::vector<std::string> wanted,
   }
   const std::string name =
       fmt::format("words={},avoid={},cap={}", fmt::join(good, " "), fmt::join(bad, " "), cap);
-  return std::make_unique<RuleReward>(name, cap > 0, [good, bad, cap](const std::string& text) {
+  return std::make_unique<RuleReward>(name, Range{-limit(cap), limit(cap)}, [good, bad, cap](const std::string& text) {
     std::size_t plus = 0, minus = 0;
     for_each_run(text, in_word, [&](std::string word) {
       word = lower(std::move(word));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "transferq/core/error.hpp"
@@ -40,7 +41,13 @@ class TableScorer final : public Scorer {
 class TableReward final : public Reward {
  public:
   TableReward(Table table, std::shared_ptr<const Model> model)
-      : table_(std::move(table)), model_(std::move(model)) {}
+      : table_(std::move(table)), model_(std::move(model)) {
+    if (table_.empty()) return;
+    const auto [low, high] =
+        std::minmax_element(table_.begin(), table_.end(),
+                            [](const auto& a, const auto& b) { return a.second < b.second; });
+    info_.range = {low->second, high->second};
+  }
   const RewardInfo& info() const override { return info_; }
   std::unique_ptr<Scorer> open(const Prompt& prompt, SessionPool&, const Workload&) const override {
     std::string text;
@@ -51,7 +58,7 @@ class TableReward final : public Reward {
  private:
   Table table_;
   std::shared_ptr<const Model> model_;
-  RewardInfo info_{"table", "table", std::nullopt, true, true};
+  RewardInfo info_{"table", "table", std::nullopt, {}, true};
 };
 
 }  // namespace

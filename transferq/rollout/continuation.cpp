@@ -47,7 +47,7 @@ std::size_t Continuation::grown(const ExpandRequest& request) const {
 
 // Whether anybody needs to know what follows a candidate.
 bool Continuation::looks_behind(const ExpandRequest& request) const {
-  return request.hidden || grown(request) > 0;
+  return request.hidden || request.candidate_states || grown(request) > 0;
 }
 
 // Whether a candidate gets a branch: one that ends the response does not, nor one that nobody looks
@@ -123,7 +123,8 @@ void Continuation::feed_candidates(const ExpandRequest& request, std::size_t fro
     if (!evaluates(request, i)) continue;
     expansion.branches[i] = request.trunk.fork();
     feeds.push_back({expansion.branches[i].id(), request.candidates.subspan(i, 1),
-                     request.hidden ? Want::logits | Want::hidden : Want::logits});
+                     request.hidden || request.candidate_states ? Want::logits | Want::hidden
+                                                                : Want::logits});
     fed.push_back(i);
   }
   if (feeds.empty()) return;
@@ -227,8 +228,10 @@ Rollout Continuation::cut(const Growing& g, std::size_t length, const Expansion&
   if (out.tokens.size() <= length) return out;
   out.tokens.resize(length);
   if (out.logprobs.size() > length) out.logprobs.resize(length);
-  if (!g.states.empty()) {
-    out.hidden = length > 0 ? g.states[length - 1] : expansion.outputs[out.candidate].hidden;
+  if (length == 0) {
+    out.hidden = expansion.outputs[out.candidate].hidden;
+  } else if (!g.states.empty()) {
+    out.hidden = g.states[length - 1];
   }
   return out;
 }
@@ -299,6 +302,7 @@ void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, s
   }
   for (Growing& g : wave) {
     g.branch = Branch();
+    if (!request.hidden && !g.rollout.tokens.empty()) g.rollout.hidden.clear();  // the candidate's
     expansion.rollouts.push_back(std::move(g.rollout));
   }
 }

@@ -63,6 +63,8 @@ struct ExpandRequest {
   // at first. It is used up. Null: nobody looks ahead.
   std::optional<Ahead>* ahead = nullptr;
   const Culling* culling = nullptr;  // null: all roll-outs go on
+  // Whether the state after each candidate is wanted: of roll-outs of no token, and by who culls.
+  bool candidate_states = false;
 };
 
 // The rest of a candidate that is a block: what was drawn behind its first token.

@@ -1,0 +1,87 @@
+// Candidates that can't win by the reward's bounds are never rolled out, and nothing else changes.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/decode/decoding.hpp"
+#include "transferq/decode/gate.hpp"
+
+namespace tq {
+namespace {
+
+using testing::Answer;
+
+TEST(BoundsTest, TheGateIsWhereNothingCanWin) {
+  EXPECT_NEAR(gate_of_bounds(0, 1, 0.5), std::exp(-2), 1e-8);
+  EXPECT_NEAR(gate_of_bounds(-3, 1, 2), std::exp(-2), 1e-8);
+  EXPECT_LT(gate_of_bounds(0, 1, 0.5), std::exp(-2));  // rounding must not shut it too far
+  EXPECT_LT(gate_of_bounds(2, 2, 1), 1);               // candidates as likely as the first are tied
+  EXPECT_GT(gate_of_bounds(2, 2, 1), 1 - 1e-8);
+  constexpr double kNone = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(gate_of_bounds(-kNone, 0, 1), 0);
+  EXPECT_EQ(gate_of_bounds(0, kNone, 1), 0);
+  EXPECT_EQ(gate_of_bounds(0, 1, kNone), 0);
+  EXPECT_EQ(gate_of_bounds(0, 1e300, 1e-300), 0);
+}
+
+class BoundsDecodingTest : public ::testing::TestWithParam<int> {
+ protected:
+  // A reward in [-1, 2] that reaches for both ends.
+  static double noise(const Draft& d) {
+    const double u = uniform({.prompt = hash32(d.text.data(), d.text.size())});
+    return u < 0.3 ? -1 : u > 0.7 ? 2 : 3 * u - 1;
+  }
+  Answer decode(DecoderOptions o, bool bounds) const {
+    if (bounds) o.range = {-1, 2};
+    return testing::run(testing::setup_of(table_, o, testing::reward_of(noise), 6, aligned_),
+                        make_prompt("a", "1."), testing::session_of(4000, 300));
+  }
+
+  // Skewed, so that there is something to spare.
+  const std::uint64_t seed_ = static_cast<std::uint64_t>(GetParam());
+  const Policy table_{testing::random_table(7, 3, seed_), Format::raw};
+  const Policy aligned_{testing::random_table(7, 3, seed_ + 100), Format::raw};
+};
+
+TEST_P(BoundsDecodingTest, TheTokensAreTheSameToTheBit) {
+  std::uint64_t spared = 0;
+  for (const Transfer transfer : {Transfer::direct, Transfer::indirect, Transfer::soft}) {
+    for (const std::size_t rollouts : {1u, 4u}) {
+      for (const double alpha : {0.5, 1.0, 3.0}) {
+        DecoderOptions o{.name = "tq", .alpha = alpha, .top_k = 7, .horizon = 4};
+        o.choose = Choose::greedy;
+        o.transfer = transfer;
+        o.rollouts = rollouts;
+        const Answer all = decode(o, false), bounded = decode(o, true);
+        EXPECT_EQ(bounded.decoded.tokens, all.decoded.tokens);
+        EXPECT_EQ(bounded.decoded.reward, all.decoded.reward);
+        EXPECT_DOUBLE_EQ(bounded.decoded.kl_to_reference, all.decoded.kl_to_reference);
+        EXPECT_LE(bounded.evaluations.policy, all.evaluations.policy);
+        spared += all.evaluations.policy - bounded.evaluations.policy;
+      }
+    }
+  }
+  EXPECT_GT(spared, 0u);
+}
+
+TEST_P(BoundsDecodingTest, WhereTheyCouldChangeTheChoiceTheyAreNotUsed) {
+  DecoderOptions o{.name = "tq", .alpha = 3, .top_k = 7, .horizon = 4};
+  const auto untouched = [&](const DecoderOptions& options) {
+    const Answer all = decode(options, false), bounded = decode(options, true);
+    EXPECT_EQ(bounded.decoded.tokens, all.decoded.tokens);
+    EXPECT_EQ(bounded.evaluations.policy, all.evaluations.policy);
+  };
+  untouched(o);  // drawn: the law and its KL are of all candidates
+  o.choose = Choose::greedy;
+  o.commit = 2;
+  untouched(o);
+  o.commit = 1;
+  o.halvings = 1;
+  untouched(o);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tables, BoundsDecodingTest, ::testing::Range(1, 6));
+
+}  // namespace
+}  // namespace tq
