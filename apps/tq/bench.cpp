@@ -15,7 +15,9 @@
 #include "terminal.hpp"
 #include "transferq/core/error.hpp"
 #include "transferq/engine/llama/model.hpp"
+#include "transferq/eval/bench/tune.hpp"
 #include "transferq/eval/experiment/machine.hpp"
+#include "tuning.hpp"
 #include "warnings.hpp"
 #include "write_file.hpp"
 
@@ -28,6 +30,7 @@ struct BenchFlags {
   std::vector<std::size_t> together{1};
   std::size_t tokens = 16;
   std::string compare, html;
+  bool tune = false;
   bool json = false;
 };
 
@@ -182,13 +185,70 @@ class Bench {
   std::vector<BenchRow> rows_;
 };
 
+std::string tune_line(const TuneRow& row, double first) {
+  return fmt::format("  {:<22} {:>8.0f} {:>8.2f} {:>12.4f}{}\n", row.what, row.evaluations_a_second,
+                     row.evaluations_a_second / first, row.differs,
+                     row.right ? "" : "  wrong: not taken");
+}
+
+nlohmann::ordered_json tune_json(const TuneResult& result, const Model& model) {
+  auto rows = nlohmann::ordered_json::array();
+  for (const TuneRow& row : result.rows) {
+    rows.push_back({{"what", row.what},
+                    {"evaluations_per_second", row.evaluations_a_second},
+                    {"differs", row.differs},
+                    {"right", row.right}});
+  }
+  return {{"model", model.name()},
+          {"engine", llama::engine_version()},
+          {"machine", machine_facts()},
+          {"rows", std::move(rows)},
+          {"threads", result.best.threads},
+          {"flash_attention", result.best.flash == Flash::on},
+          {"micro_batch", result.best.micro_batch},
+          {"kept_in", tuning_file().string()}};
+}
+
+// Measures the engine's settings at the decoder's batches and keeps the best ones.
+void run_tune(const BenchFlags& f, const Contender& contender, std::stop_token stop) {
+  const Policy& policy = contender.run.setup.reference;
+  const BatchShape shape = batch_shape(f.decoding.decoder);
+  BenchOptions options;
+  options.session = contender.run.session;
+  options.session.flash = Flash::automatic;  // not what an earlier tuning chose
+  options.session.micro_batch = 0;
+  options.stop = std::move(stop);
+  if (!f.json) {
+    print(fmt::format("{}, batches of {} x {} behind {} tokens\n  {:<22} {:>8} {:>8} {:>12}\n",
+                      policy.model().name(), shape.width, shape.depth, f.lengths.front(), "",
+                      "evals/s", "x first", "differs by"));
+  }
+  double first = 0;
+  const TuneResult result =
+      tune(policy, bench_prompt(policy, f.lengths.front(), 0), shape,
+           f.tokens * shape.width * shape.depth / 4, options, [&](const TuneRow& row) {
+             if (first == 0) first = row.evaluations_a_second;
+             if (!f.json) print(tune_line(row, first));
+           });
+  keep_tuning(policy.model(), {result.best.flash, result.best.micro_batch});
+  if (f.json) return print(tune_json(result, policy.model()).dump() + "\n");
+  print(
+      fmt::format("kept for this model: flash attention {}, micro-batch {} ({}); the fastest "
+                  "for one prompt at a time is --threads {}\n",
+                  result.best.flash == Flash::on ? "on" : "off",
+                  result.best.micro_batch == 0 ? "512" : fmt::format("{}", result.best.micro_batch),
+                  tuning_file().string(), result.best.threads));
+}
+
 void run_bench(CLI::App& command, BenchFlags& f) {
   const std::stop_token stop = stop_on_signals();
   if (!f.decoding.setup.empty()) apply_setup_file(command, f.decoding.setup);
   apply_profile(command, f.decoding.profile, f.decoding.budget);
   check(command, f);
   ModelStore models({f.decoding.gpu_layers});
-  Bench bench(f, contenders(f, models), stop);
+  std::vector<Contender> all = contenders(f, models);
+  if (f.tune) return run_tune(f, all.back(), stop);
+  Bench bench(f, std::move(all), stop);
   BenchReport report;
   report.model = models.model(f.decoding.model)->name();
   report.engine = llama::engine_version();
@@ -228,13 +288,17 @@ void add_bench(CLI::App& app) {
                    "\"prompt_tokens\", \"tokens\"} and prints {\"tokens\", \"seconds\"} (docs)")
       ->option_text("COMMAND");
   command->add_option("--html", flags->html, "Write plots to this page")->option_text("FILE.html");
+  command->add_flag("--tune", flags->tune,
+                    "Measure which settings of the engine are the fastest for this model, on "
+                    "batches of the decoder's shape, and keep them for later commands");
   command->add_flag("--json", flags->json, "Print one object of JSON");
   add_decoding_flags(*command, flags->decoding);
   command->footer(
       "Examples:\n"
       "  tq bench --decoder tq --reward head=sentiment\n"
       "  tq bench --decoder tq --reward head=sentiment --lengths 50,200,800 --together 1,4 --html "
-      "bench.html\n");
+      "bench.html\n"
+      "  tq bench --tune --model smollm2 --decoder tq --reward head=sentiment\n");
   command->callback([command, flags] { run_bench(*command, *flags); });
 }
 

@@ -82,8 +82,7 @@ void add_source_flags(CLI::App& command, FitFlags& f) {
                   "Learn a value instead, from roll-outs that `tq generate --explain --out FILE` "
                   "has logged; --model is the policy that rolled out")
       ->option_text("FILE.jsonl[,FILE...]");
-  command
-      .add_option("--reward", f.reward, "Of a value: what its roll-outs were scored by")
+  command.add_option("--reward", f.reward, "Of a value: what its roll-outs were scored by")
       ->option_text("LIST");
   command
       .add_option("--levels", f.levels,
@@ -140,12 +139,13 @@ void add_fitting_flags(CLI::App& command, FitFlags& f) {
 }
 
 void run_fit(const CLI::App& command, const FitFlags& f) {
-  const int sources = !f.data.empty() + !f.value.empty() + !f.from_json.empty() +
-                      !f.safetensors.file.empty();
+  const int sources =
+      !f.data.empty() + !f.value.empty() + !f.from_json.empty() + !f.safetensors.file.empty();
   if (sources != 1) {
-    throw Error(ErrorKind::usage,
-                "give --data FILE to fit a head, --value FILE to learn a value, or --from-json FILE "
-                "or --from-safetensors FILE to import one");
+    throw Error(
+        ErrorKind::usage,
+        "give --data FILE to fit a head, --value FILE to learn a value, or --from-json FILE "
+        "or --from-safetensors FILE to import one");
   }
   if (f.out.empty()) throw Error(ErrorKind::usage, "--out FILE.gguf is missing: the head");
   if (!f.test.empty() && command.count("--holdout") > 0) {
@@ -168,8 +168,9 @@ std::string head_name(const FitFlags& f) {
 void add_fit(CLI::App& app) {
   auto flags = std::make_shared<FitFlags>();
   CLI::App* command =
-      app.add_subcommand("fit", "Make a reward head from pairs or labelled texts, or a value from logged "
-                                    "roll-outs");
+      app.add_subcommand("fit",
+                         "Make a reward head from pairs or labelled texts, or a value from logged "
+                         "roll-outs");
   add_source_flags(*command, *flags);
   add_reading_flags(*command, *flags);
   add_fitting_flags(*command, *flags);

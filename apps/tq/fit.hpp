@@ -15,8 +15,8 @@ namespace tq::app {
 struct FitFlags {
   std::string from_json;
   SafetensorsHead safetensors;
-  std::string data;   // files, separated by commas
-  std::string value;  // the same, of logged runs
+  std::string data;    // files, separated by commas
+  std::string value;   // the same, of logged runs
   std::string reward;  // of a value
   std::string data_format = "auto";
   std::string prompt;  // before texts that have none

@@ -102,10 +102,11 @@ std::string text_of(const FitFlags& f, const ValueReport& r) {
       interval(c.gain), interval(c.gain_one_step), interval(c.gain_best), interval(c.over_one_step),
       c.correlation, c.correlation_one_step);
   if (!r.levels.levels.empty()) {
-    out += fmt::format("  distribution {} levels, l2 {:.3g}: log loss {:.3f}; {:.3f} if all were "
-                       "as likely\n",
-                       r.levels.levels.size(), r.level_l2, r.level_loss,
-                       std::log(static_cast<double>(r.levels.levels.size())));
+    out += fmt::format(
+        "  distribution {} levels, l2 {:.3g}: log loss {:.3f}; {:.3f} if all were "
+        "as likely\n",
+        r.levels.levels.size(), r.level_l2, r.level_loss,
+        std::log(static_cast<double>(r.levels.levels.size())));
   }
   return out + fmt::format("  evaluated    {} tokens\n", r.rows.evaluations);
 }
@@ -144,17 +145,24 @@ ValueFile file_of(const FitFlags& f, const ValueReport& r, const Policy& policy,
   file.base_identity = policy.model().identity();
   file.reward = reward.name;
   file.reward_identity = reward.fingerprint;
-  file.provenance = fmt::format("tq fit --value on {} steps of {}", r.split.training.size(),
-                                file_names(f.value));
+  file.provenance =
+      fmt::format("tq fit --value on {} steps of {}", r.split.training.size(), file_names(f.value));
   file.weights = r.fit.mean.weights;
   file.bias = r.fit.mean.bias;
   file.levels = r.levels.levels;
   file.level_biases = r.levels.biases;
   file.level_weights = r.levels.weights;
-  file.training = {describe_policy(policy),   data,           TQ_VERSION,
-                   r.fit.l2,                  f.seed,         r.split.training.size(),
-                   r.check.steps,             r.check.correlation, r.check.gain.mean,
-                   r.check.gain_one_step.mean, r.check.gain_best.mean};
+  file.training = {describe_policy(policy),
+                   data,
+                   TQ_VERSION,
+                   r.fit.l2,
+                   f.seed,
+                   r.split.training.size(),
+                   r.check.steps,
+                   r.check.correlation,
+                   r.check.gain.mean,
+                   r.check.gain_one_step.mean,
+                   r.check.gain_best.mean};
   return file;
 }
 
@@ -181,8 +189,8 @@ void fit_value(const FitFlags& f) {
   r.runs = runs.size();
   {
     Progress progress(runs.size(), 0);
-    r.rows = read_value_states(runs, policy, *reward, session_of(f), stop,
-                               [&] { progress.advance(); });
+    r.rows =
+        read_value_states(runs, policy, *reward, session_of(f), stop, [&] { progress.advance(); });
   }
   r.split = hold_out(r.rows.groups, f.holdout, f.seed);
   r.fit = fit_value(r.rows, r.split.training, {l2, f.folds, f.seed});

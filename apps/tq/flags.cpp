@@ -16,6 +16,7 @@
 #include "transferq/decode/step_options.hpp"
 #include "transferq/engine/llama/model.hpp"
 #include "transferq/reward/reward_list.hpp"
+#include "tuning.hpp"
 #include "value_flags.hpp"
 
 namespace tq::app {
@@ -79,6 +80,15 @@ void add_session_flags(CLI::App& command, SessionFlags& f) {
       ->option_text("f16|f32 [f16]")
       ->check(one_of({"f16", "f32"}));
   command
+      .add_option("--flash-attention", f.flash,
+                  "Whether the engine uses flash attention: on a GPU it pays, on a CPU not, or as "
+                  "`tq bench --tune` has measured")
+      ->option_text("on|off [as tuned]")
+      ->check(one_of({"on", "off"}));
+  command.add_option("--micro-batch", f.micro_batch, "Tokens of one matrix product, up to 512")
+      ->option_text("N [as tuned, or 512]")
+      ->check(count());
+  command
       .add_option("--setup", f.setup, "Read these flags from a TOML file; the command line wins")
       ->option_text("FILE");
 }
@@ -90,6 +100,8 @@ SessionOptions session_options_of(const SessionFlags& f) {
   const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   session.threads = f.threads > 0 ? std::min(f.threads, cores) : cores;
   session.cache = f.cache == "f32" ? CacheType::f32 : CacheType::f16;
+  if (!f.flash.empty()) session.flash = f.flash == "on" ? Flash::on : Flash::off;
+  session.micro_batch = f.micro_batch.value_or(0);
   return session;
 }
 
@@ -213,6 +225,7 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
     const std::string same_model = named_model(f.model, "--model");
     baseline = models.policy(f.baseline, "--baseline", form, same_model);
   }
+  apply_tuning(f, reference.model(), session);
   const Policy& roller = baseline && roles.grows == Proposal::baseline ? *baseline : reference;
   std::shared_ptr<const Reward> reward;
   if (!f.reward.empty()) {

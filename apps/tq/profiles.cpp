@@ -17,17 +17,17 @@ namespace {
 struct Effort {
   std::string profile;  // its name, if it has one
   double evaluations;   // a token, as measured: by default model and head, so elsewhere it is about
-  std::size_t top_k, horizon, commit, halvings;
+  std::size_t top_k, horizon, last, commit, halvings;
   double min_p;
 };
 
 // Dearest last.
 const std::vector<Effort>& efforts() {
   static const std::vector<Effort> frontier{
-      {"fast", 5.6, 10, 0, 1, 0, 0.05},  // ARGS behind a gate
-      {"", 10, 10, 0, 1, 0, 0},
-      {"balanced", 27, 20, 16, 2, 3, 0.02},
-      {"thorough", 116, 10, 16, 1, 0, 0},
+      {"fast", 5.8, 8, 0, 0, 1, 0, 0.03},  // ARGS behind a gate
+      {"", 10, 10, 0, 0, 1, 0, 0},
+      {"balanced", 18, 20, 10, 10, 1, 2, 0.02},  // that, and roll-outs in the last tokens
+      {"thorough", 116, 10, 16, 0, 1, 0, 0},
   };
   return frontier;
 }
@@ -45,9 +45,10 @@ std::vector<std::string> described() {
   std::vector<std::string> out;
   for (const Effort& e : efforts()) {
     if (e.profile.empty()) continue;
-    out.push_back(fmt::format(
-        "{} is --top-k {} --min-p {} --horizon {} --halve {} --commit {} --rollout-choose greedy",
-        e.profile, e.top_k, e.min_p, e.horizon, e.halvings, e.commit));
+    out.push_back(
+        fmt::format("{} is --top-k {} --min-p {} --horizon {} --last {} --halve {} --commit {} "
+                    "--rollout-choose greedy",
+                    e.profile, e.top_k, e.min_p, e.horizon, e.last, e.halvings, e.commit));
   }
   return out;
 }
@@ -126,6 +127,7 @@ void apply_profile(CLI::App& command, const std::string& profile, double budget)
   set(command, "--min-p", fmt::format("{}", blocks ? 0 : effort.min_p));
   set(command, "--horizon", fmt::format("{}", effort.horizon));
   const bool rolls = number("--horizon") > 0;
+  set(command, "--last", fmt::format("{}", rolls ? effort.last : 0));
   set(command, "--commit", fmt::format("{}", rolls ? effort.commit : 1));
   const bool halves = rolls && !blocks && !given(command, "--kl-budget");
   set(command, "--halve", fmt::format("{}", halves ? effort.halvings : 0));

@@ -33,8 +33,7 @@ void add_value_flags(CLI::App& command, DecodingFlags& f) {
 
 void settle_value(DecodingFlags& f) {
   if (f.value.empty()) return;
-  f.decoder.learned =
-      std::make_shared<LearnedValue>(read_value(value_spec(f).get("head")));
+  f.decoder.learned = std::make_shared<LearnedValue>(read_value(value_spec(f).get("head")));
   if (f.decoder.screen > 0) return;
   if (f.horizon.value_or(0) > 0) {
     throw Error(ErrorKind::usage,
@@ -56,9 +55,10 @@ std::vector<std::string> check_value(const DecodingFlags& f, const Policy& rolle
                               file.name, file.reward, reward->info().name));
   }
   if (describe_policy(roller) != file.training.policy) {
-    out.push_back(fmt::format("the learned value {} was fitted on the states of a policy with "
-                              "another prompt format, system prompt or adapter",
-                              file.name));
+    out.push_back(
+        fmt::format("the learned value {} was fitted on the states of a policy with "
+                    "another prompt format, system prompt or adapter",
+                    file.name));
   }
   return out;
 }

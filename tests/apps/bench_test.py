@@ -48,6 +48,31 @@ class BenchTest(TinyTest):
                             "first_token_seconds"):
                     self.assertGreater(row[key], 0)
 
+    def test_a_tuning_is_kept_for_later_commands(self):
+        env = self.env(XDG_CACHE_HOME=self.folder / "cache")
+        done = self.assert_ok(self.bench("--tune", "--json", "--lengths", 60, *TQ_FLAGS, env=env))
+        report = json.loads(done.out)
+        self.assertEqual([row["what"] for row in report["rows"]],
+                         ["threads 1", "flash attention off", "flash attention on",
+                          "micro-batch 32", "micro-batch 128"])
+        kept = json.loads((self.folder / "cache/transferq/tuning.json").read_text())
+        (one,) = kept.values()
+        for key in ("flash_attention", "micro_batch"):
+            self.assertEqual(one[key], report[key])
+        text = self.assert_ok(self.bench("--tune", "--lengths", 60, *TQ_FLAGS, env=env)).out
+        self.assertIn("kept for this model", text)
+        # What is kept is taken, and changes rounding alone; a flag wins; a broken file is none.
+        one["flash_attention"] = True
+        path = self.folder / "cache/transferq/tuning.json"
+        rows = []
+        for content in (json.dumps(kept), json.dumps({key: {"x": 1} for key in kept}), "{"):
+            path.write_text(content)
+            rows.append(self.row("Hi", "--max-tokens", 8, "--decoder", "greedy", env=env))
+        rows.append(self.row("Hi", "--max-tokens", 8, "--decoder", "greedy", "--flash-attention",
+                             "off", "--micro-batch", 16, env=env))
+        self.assertEqual(len({row["response"] for row in rows}), 1)
+        self.assertEqual(len({row["settings"] for row in rows}), 1)
+
     def test_the_default_is_plain_decoding(self):
         rows = self.report("--lengths", "60")["rows"]
         self.assertEqual([row["what"] for row in rows], ["greedy", "engine"])

@@ -16,14 +16,15 @@ class ProfileTest(TinyTest):
     def refuses(self, flags, *words):
         self.assert_fails(self.generate(*COMMON, *flags), 2, *words)
 
-    def test_a_profile_is_tq_and_greater_ones_cost_more(self):
-        cost = []
+    def test_a_profile_is_tq_and_fast_costs_least(self):
+        cost = {}
         for profile in PROFILES:
             row = self.row(*COMMON, "--profile", profile)
             self.assertEqual(row["decoder"], "tq")
-            cost.append(row["evaluations"]["policy"] / row["response_tokens"])
-        self.assertEqual(cost, sorted(cost))
-        self.assertEqual(len(set(cost)), 3)
+            cost[profile] = row["evaluations"]["policy"] / row["response_tokens"]
+        # In so few tokens balanced rolls out everywhere, and from more candidates than thorough.
+        self.assertEqual(len(set(cost.values())), 3)
+        self.assertEqual(min(cost, key=cost.get), "fast")
 
     def test_it_is_its_flags(self):
         flags = self.documented()
@@ -36,7 +37,7 @@ class ProfileTest(TinyTest):
     def documented(self):
         """What `tq generate --help` says that each profile is."""
         text = re.sub(r"\s+", " ", self.assert_ok(self.tq("generate", "--help")).out)
-        found = dict(re.findall(r"(\w+) is ((?:--[a-z-]+ [\w.]+ ?){6})", text))
+        found = dict(re.findall(r"(\w+) is ((?:--[a-z-]+ [\w.]+ ?){7})", text))
         self.assertEqual(set(found), set(PROFILES))
         return found
 
@@ -50,7 +51,7 @@ class ProfileTest(TinyTest):
         self.assertEqual(self.settings("--setup", setup, "--profile", "fast"),
                          self.settings("--profile", "fast", "--top-k", 3))
         self.assertEqual(self.row(*COMMON, "--profile", "fast", "--decoder", "cd")["decoder"], "cd")
-        self.assertEqual(self.settings("--setup", setup, "--budget", 5.6),
+        self.assertEqual(self.settings("--setup", setup, "--budget", 5.9),
                          self.settings("--profile", "fast", "--top-k", 3))
 
     def test_what_is_given_changes_what_goes_with_it(self):

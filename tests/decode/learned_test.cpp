@@ -89,10 +89,10 @@ TEST_F(LearnedTest, ValuesAreThoseOfTheStates) {
       if (!end && i % 20 > 0) continue;  // some of them
       if (end) {
         ++ends;
-        EXPECT_NEAR(c.value,
-                    testing::head_value(testing::random_head(policy_.model()), policy_.model(),
-                                        prompt),
-                    1e-4);
+        EXPECT_NEAR(
+            c.value,
+            testing::head_value(testing::random_head(policy_.model()), policy_.model(), prompt),
+            1e-4);
         continue;
       }
       const auto state =
@@ -107,9 +107,8 @@ TEST_F(LearnedTest, ValuesAreThoseOfTheStates) {
 class ScreenTest : public LearnedTest {
  protected:
   const Policy table_{testing::random_table(9, 3), Format::raw};
-  const std::shared_ptr<const Reward> noise_ = testing::reward_of([](const Draft& d) {
-    return uniform({.prompt = hash32(d.text.data(), d.text.size())});
-  });
+  const std::shared_ptr<const Reward> noise_ = testing::reward_of(
+      [](const Draft& d) { return uniform({.prompt = hash32(d.text.data(), d.text.size())}); });
   Answer decode(const DecoderOptions& o) const {
     return testing::run(testing::setup_of(table_, o, noise_, 6), make_prompt("a", "1."),
                         testing::session_of(4000, 300));
@@ -160,7 +159,7 @@ TEST_F(ScreenTest, ThoseRollOutThatTheValueRanksHighest) {
     }
   }
   DecoderOptions o = options(value, 3);
-  o.commit = 7;  // one step makes all six
+  o.commit = 7;                                         // one step makes all six
   EXPECT_EQ(decode(o).evaluations.policy, 8u + 3 * 4);  // nobody looks behind the last token
   o.halvings = 1;  // of the three two go on behind the pause, at half of the horizon's six
   EXPECT_EQ(decode(o).evaluations.policy, 8u + 3 * 3 + 2 * 1);

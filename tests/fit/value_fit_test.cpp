@@ -139,7 +139,8 @@ TEST(ValueFitTest, RankCorrelationIsSpearmans) {
 
 TEST(LevelFitTest, TheGradientIsTheObjectives) {
   LevelProblem problem{2, 3, {1, 2, -1, 0.5, 0.25, -2, 0, 1}, {0, 2, 1, 2}, 0.3};
-  std::vector<double> point{0.1, -0.2, 0.3, 0.5, -0.4, 0.2, 0.05, -0.1, 0.3}, gradient(9), ignored(9);
+  std::vector<double> point{0.1, -0.2, 0.3, 0.5, -0.4, 0.2, 0.05, -0.1, 0.3}, gradient(9),
+      ignored(9);
   level_objective(problem, point, gradient);
   for (std::size_t i = 0; i < point.size(); ++i) {
     std::vector<double> up = point, down = point;

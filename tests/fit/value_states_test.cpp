@@ -135,16 +135,16 @@ TEST_F(ValueStatesTest, TellsWhatIsWrongWithARow) {
   refused("{\"prompt\": \"Hi\"\n", {"log.jsonl line 1", "no row of"});
   refused("{\"prompt\": \"Hi\", \"response\": \"a\"}\n", {"line 1", "no steps", "--explain"});
   refused("\n{\"prompt\": \"Hi\", \"steps\": [{\"chosen\": 3}]}\n", {"line 2", "no row of"});
-  refused("{\"prompt\": \"Hi\", \"steps\": [{\"chosen\": 3, \"candidates\": [{\"token\": 3, "
-          "\"block\": [3, 4], \"logprob\": -1, \"value\": 1}]}]}\n",
-          {"blocks", "--block"});
+  refused(
+      "{\"prompt\": \"Hi\", \"steps\": [{\"chosen\": 3, \"candidates\": [{\"token\": 3, "
+      "\"block\": [3, 4], \"logprob\": -1, \"value\": 1}]}]}\n",
+      {"blocks", "--block"});
   std::ofstream(path_) << "{\"prompt\": \"Hi\", \"steps\": [{\"chosen\": 99999999, \"candidates\": "
                           "[{\"token\": 3, \"logprob\": -1, \"value\": 1}, {\"token\": 4, "
                           "\"logprob\": -1, \"value\": 1}]}]}\n";
   const auto runs = read_logged_runs(path_);
-  expect_error(ErrorKind::input, {"line 1", "tokens that", "--model"}, [&] {
-    read_value_states(runs, policy_, *reward_, testing::session_of());
-  });
+  expect_error(ErrorKind::input, {"line 1", "tokens that", "--model"},
+               [&] { read_value_states(runs, policy_, *reward_, testing::session_of()); });
 }
 
 TEST_F(ValueStatesTest, StepsThatWereNotValuedAreNone) {

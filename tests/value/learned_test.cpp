@@ -42,8 +42,7 @@ TEST(LearnedValueTest, TheMeanIsLinearInTheState) {
 
 TEST(LearnedValueTest, TheSoftValueIsThatOfTheDistribution) {
   const LearnedValue value(with_levels());
-  const std::vector<double> logits{0.1 + 1.0 + 0.25, -0.2 + 0.5 + 0.125,
-                                   0.3 - 1.0 + 1.0 - 0.03125};
+  const std::vector<double> logits{0.1 + 1.0 + 0.25, -0.2 + 0.5 + 0.125, 0.3 - 1.0 + 1.0 - 0.03125};
   const std::vector<double> rewards{-1, 0.5, 2};
   double sum = 0, mean = 0;
   for (const double x : logits) sum += std::exp(x);
@@ -55,8 +54,8 @@ TEST(LearnedValueTest, TheSoftValueIsThatOfTheDistribution) {
     }
     EXPECT_NEAR(value.soft(kState, beta), beta * std::log(tilted), 1e-6);
   }
-  EXPECT_NEAR(value.soft(kState, 1e6), mean, 1e-5);   // beta to infinity
-  EXPECT_NEAR(value.soft(kState, 1e-3), 2.0, 1e-2);   // and to 0: the best level
+  EXPECT_NEAR(value.soft(kState, 1e6), mean, 1e-5);  // beta to infinity
+  EXPECT_NEAR(value.soft(kState, 1e-3), 2.0, 1e-2);  // and to 0: the best level
 }
 
 TEST(LearnedValueTest, TheFingerprintIsOfAllThatMattersForAValue) {
@@ -119,7 +118,8 @@ TEST_F(ValueFileTest, RefusesWhatIsNone) {
 
 TEST_F(ValueFileTest, BelongsToOneModel) {
   testing::TinyModels tiny;
-  const auto model = tiny.load(), other = tiny.load({.seed = 2}), wide = tiny.load({.embedding = 64});
+  const auto model = tiny.load(), other = tiny.load({.seed = 2}),
+             wide = tiny.load({.embedding = 64});
   ValueFile file = some();
   file.weights.assign(model->hidden_size(), 0.5F);
   file.base_name = model->name();

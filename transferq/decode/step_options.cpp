@@ -107,6 +107,14 @@ void validate_steps(const DecoderOptions& o) {
   require(!o.kl_budget || o.choose == Choose::sample,
           "--kl-budget bounds the KL of a law that is drawn from, and --choose greedy draws "
           "nothing; leave one out");
+  require(o.last == 0 || (o.name != "args" && o.horizon > 0),
+          fmt::format("--last {} says where roll-outs begin, and {} has none; use tq or cd with a "
+                      "--horizon above 0",
+                      o.last, o.name == "args" ? "args" : "--horizon 0"));
+  require(o.last == 0 || !o.finished_only,
+          fmt::format("--last {} values the text so far before, which this reward can't score; "
+                      "leave it out, or give --last 0 where a profile or setup has it",
+                      o.last));
   validate_learned(o);
   require(!o.kl_budget || o.transfer != Transfer::soft,
           "--kl-budget chooses alpha, and --transfer soft draws at its --beta; leave one out");

@@ -127,12 +127,11 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
                         options_.halvings, options_.screen);
       }
       const std::size_t room = rolled_room(response.room());
-      expansion = expander_->expand({roller.branch(), set.tokens, room,
-                                     valuing.reads_states(), key, task.stop, options_.commit - 1,
-                                     blocks || options_.greedy_rollouts == by_reference, &ahead,
-                                     halving ? &halving->culling() : nullptr,
-                                     valuing.reads_candidates() &&
-                                         (predicts || room > options_.block)});
+      expansion = expander_->expand(
+          {roller.branch(), set.tokens, room, valuing.reads_states(), key, task.stop,
+           options_.commit - 1, blocks || options_.greedy_rollouts == by_reference, &ahead,
+           halving ? &halving->culling() : nullptr,
+           valuing.reads_candidates() && (predicts || room > options_.block)});
       spent.policy += expansion.evaluations;
       valued = halving    ? halving->value(expansion)
                : predicts ? valuing.predict(response, set.tokens, expansion)

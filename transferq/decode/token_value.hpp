@@ -71,10 +71,10 @@ class TokenValueDecoder final : public Decoder {
   // what it is.
   double gate() const {
     const bool exact = options_.choose == Choose::greedy && options_.block == 1 &&
-                       options_.commit == 1 && options_.halvings == 0 && options_.learned.head == nullptr &&
-                       !options_.kl_budget;
-    return exact ? std::max(options_.min_p, gate_of_bounds(options_.range.low, options_.range.high,
-                                                           options_.alpha))
+                       options_.commit == 1 && options_.halvings == 0 &&
+                       options_.learned.head == nullptr && !options_.kl_budget;
+    return exact ? std::max(options_.min_p,
+                            gate_of_bounds(options_.range.low, options_.range.high, options_.alpha))
                  : options_.min_p;
   }
   KlKind kl_kind(bool rolled_by_reference) const;

@@ -49,8 +49,8 @@ StepValues Valuing::predict(const Response& response, std::span<const Token> can
                             const Expansion& expansion) const {
   const Model& model = roller_.policy().model();
   StepValues out;
-  std::vector<Token> ends;       // the candidates that end the response
-  std::vector<std::size_t> at;   // and their places
+  std::vector<Token> ends;      // the candidates that end the response
+  std::vector<std::size_t> at;  // and their places
   Expansion ended;
   for (const Rollout& rollout : expansion.rollouts) {
     const std::size_t c = rollout.candidate;
@@ -61,9 +61,9 @@ StepValues Valuing::predict(const Response& response, std::span<const Token> can
       at.push_back(c);
     }
     const bool goes_on = !rollout.hidden.empty();
-    out.values.push_back(!goes_on          ? 0
-                         : learned_.beta   ? learned_.head->soft(rollout.hidden, *learned_.beta)
-                                           : learned_.head->mean(rollout.hidden));
+    out.values.push_back(!goes_on        ? 0
+                         : learned_.beta ? learned_.head->soft(rollout.hidden, *learned_.beta)
+                                         : learned_.head->mean(rollout.hidden));
   }
   if (ends.empty()) return out;
   const StepValues known = value(response, ends, ended);

@@ -22,7 +22,7 @@ namespace tq {
 
 // A learned value, and how it is read.
 struct Learned {
-  std::shared_ptr<const LearnedValue> head;  // null: there is none
+  std::shared_ptr<const LearnedValue> head;   // null: there is none
   std::optional<double> beta = std::nullopt;  // the soft value at this beta; else the mean
 };
 
@@ -37,8 +37,7 @@ struct StepValues {
 class Valuing {
  public:
   // `roller` is the stream whose session the roll-outs grow in.
-  Valuing(const Valuation& valuation, Stream& roller, const DecodeTask& task,
-          Learned learned = {});
+  Valuing(const Valuation& valuation, Stream& roller, const DecodeTask& task, Learned learned = {});
   // Whether a scorer reads the roller's hidden states, so that roll-outs should bring them.
   bool reads_states() const { return reads_states_; }
   // Whether the learned value reads those of the candidates.

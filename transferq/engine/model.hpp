@@ -28,7 +28,8 @@ struct Adapter {
   bool operator==(const Adapter&) const = default;
 };
 
-enum class CacheType { f16, f32 };  // precision of the KV memory
+enum class CacheType { f16, f32 };        // precision of the KV memory
+enum class Flash { automatic, off, on };  // flash attention; automatic: on a GPU alone
 
 struct SessionOptions {
   std::size_t cells = 0;      // KV cells; 0 = what the model was trained for
@@ -37,6 +38,9 @@ struct SessionOptions {
   int threads = 0;            // 0 = one a core
   CacheType cache = CacheType::f16;
   Adapter adapter{};
+  // How the engine computes, which changes results by rounding alone.
+  Flash flash = Flash::automatic;
+  std::size_t micro_batch = 0;  // tokens of one matrix product; 0 = as many as it takes at once
 };
 
 class Model {

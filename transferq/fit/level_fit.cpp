@@ -62,8 +62,7 @@ double level_objective(const LevelProblem& problem, std::span<const double> poin
     p(i, target) -= 1;
   }
   const double scale = 1.0 / static_cast<double>(n);
-  Eigen::Map<Rows>(gradient.data(), m, d).noalias() =
-      scale * (p.transpose() * x) + problem.l2 * w;
+  Eigen::Map<Rows>(gradient.data(), m, d).noalias() = scale * (p.transpose() * x) + problem.l2 * w;
   Eigen::Map<Eigen::RowVectorXd>(gradient.data() + m * d, m) = scale * p.colwise().sum();
   return scale * loss + 0.5 * problem.l2 * w.squaredNorm();
 }
@@ -91,11 +90,10 @@ LevelHead fit_levels(const FeatureMatrix& states, std::span<const double> values
   x = x * inverse.asDiagonal();
   problem.rows.assign(x.data(), x.data() + x.size());
 
-  const std::vector<double> point = minimise(
-      [&](std::span<const double> at, std::span<double> gradient) {
-        return level_objective(problem, at, gradient);
-      },
-      std::vector<double>(means.size() * (d + 1), 0.0));
+  const std::vector<double> point =
+      minimise([&](std::span<const double> at,
+                   std::span<double> gradient) { return level_objective(problem, at, gradient); },
+               std::vector<double>(means.size() * (d + 1), 0.0));
   LevelHead head;
   for (std::size_t l = 0; l < means.size(); ++l) {
     double bias = point[means.size() * d + l];
@@ -119,7 +117,8 @@ double level_loss(const LevelHead& head, const FeatureMatrix& states,
     std::vector<double> logits;
     for (std::size_t l = 0; l < head.levels.size(); ++l) {
       double logit = double{head.biases[l]};
-      for (std::size_t j = 0; j < d; ++j) logit += double{head.weights[l * d + j]} * double{state[j]};
+      for (std::size_t j = 0; j < d; ++j)
+        logit += double{head.weights[l * d + j]} * double{state[j]};
       logits.push_back(logit);
     }
     loss -= log_softmax(logits)[nearest(head.levels, values[row])];

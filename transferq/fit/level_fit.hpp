@@ -15,7 +15,7 @@
 namespace tq {
 
 struct LevelProblem {
-  std::size_t columns = 0;           // of the features
+  std::size_t columns = 0;  // of the features
   std::size_t levels = 0;
   std::vector<double> rows;          // [n x columns]
   std::vector<std::size_t> targets;  // [n] levels

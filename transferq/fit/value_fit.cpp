@@ -43,8 +43,8 @@ Vector vector_of(std::span<const double> values) {
 // The sums that a regression within steps needs, of a set of steps. The last of the columns is the
 // one-step value where there is one.
 struct Moments {
-  Matrix products;  // sum x x^T
-  Vector targets;   // sum x y
+  Matrix products;     // sum x x^T
+  Vector targets;      // sum x y
   double squares = 0;  // sum y^2
   double count = 0;
 
@@ -216,9 +216,9 @@ ValueFit fit_value(const ValueRows& rows, std::span<const std::size_t> steps,
     }
     out.trials.push_back({l2, loss / used.count});
   }
-  out.l2 = std::min_element(out.trials.begin(), out.trials.end(),
-                            [](const auto& a, const auto& b) { return a.loss < b.loss; })
-               ->l2;
+  out.l2 = std::min_element(out.trials.begin(), out.trials.end(), [](const auto& a, const auto& b) {
+             return a.loss < b.loss;
+           })->l2;
   const Vector solved = ridge(used, out.l2, d);
   Vector w = solved.head(d);
   if (reward) w += solved[d] * *reward;

@@ -1,5 +1,5 @@
-// Fits a learned value (value/learned.hpp) on logged steps, and measures it on steps of prompts held
-// out.
+// Fits a learned value (value/learned.hpp) on logged steps, and measures it on steps of prompts
+// held out.
 //
 // The mean is a ridge regression within steps: both states and values are taken as differences from
 // their step's mean, because a choice among candidates turns on nothing else, and how well a prompt

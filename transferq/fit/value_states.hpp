@@ -24,7 +24,7 @@ struct ValueRows {
   std::vector<double> values;    // [rows] that roll-outs gave them
   std::vector<double> logprobs;  // [rows] under the proposal
   std::vector<double> one_step;  // [rows]; empty where the reward can't score unfinished responses
-  std::vector<std::size_t> first;  // [steps + 1] the first row of each step, then their number
+  std::vector<std::size_t> first;   // [steps + 1] the first row of each step, then their number
   std::vector<std::string> groups;  // [steps] equal for steps of one prompt
   std::uint64_t evaluations = 0;
 

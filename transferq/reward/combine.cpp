@@ -63,8 +63,8 @@ class Combination final : public Reward {
 double times(double a, double b) { return a == 0 || b == 0 ? 0 : a * b; }
 
 Range product(const Range& a, const Range& b) {
-  const auto [low, high] = std::minmax({times(a.low, b.low), times(a.low, b.high),
-                                        times(a.high, b.low), times(a.high, b.high)});
+  const auto [low, high] = std::minmax(
+      {times(a.low, b.low), times(a.low, b.high), times(a.high, b.low), times(a.high, b.high)});
   return {low, high};
 }
 

@@ -283,8 +283,11 @@ std::unique_ptr<Reward> make_program_reward(ProgramOptions options) {
         ErrorKind::usage,
         "program= names no command; write program=COMMAND, as in program=python3 reward.py");
   }
-  RewardInfo info{"program=" + options.command, sha256("program " + options.command), std::nullopt,
-                  {}, options.partial};
+  RewardInfo info{"program=" + options.command,
+                  sha256("program " + options.command),
+                  std::nullopt,
+                  {},
+                  options.partial};
   auto program = std::make_shared<Program>(std::move(options));
   return make_outside_reward(std::move(info),
                              [program](Gathering::Rows rows) { return program->score(rows); });

@@ -115,15 +115,16 @@ std::unique_ptr<Reward> make_word_rule(std::vector<std::string> wanted,
   }
   const std::string name =
       fmt::format("words={},avoid={},cap={}", fmt::join(good, " "), fmt::join(bad, " "), cap);
-  return std::make_unique<RuleReward>(name, Range{-limit(cap), limit(cap)}, [good, bad, cap](const std::string& text) {
-    std::size_t plus = 0, minus = 0;
-    for_each_run(text, in_word, [&](std::string word) {
-      word = lower(std::move(word));
-      plus += good.count(word);
-      minus += bad.count(word);
-    });
-    return capped(plus, cap) - capped(minus, cap);
-  });
+  return std::make_unique<RuleReward>(name, Range{-limit(cap), limit(cap)},
+                                      [good, bad, cap](const std::string& text) {
+                                        std::size_t plus = 0, minus = 0;
+                                        for_each_run(text, in_word, [&](std::string word) {
+                                          word = lower(std::move(word));
+                                          plus += good.count(word);
+                                          minus += bad.count(word);
+                                        });
+                                        return capped(plus, cap) - capped(minus, cap);
+                                      });
 }
 
 RewardKind length_kind() {

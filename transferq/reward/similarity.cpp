@@ -58,7 +58,10 @@ class Similarity final : public Reward {
     info_ = {fmt::format("similarity to {} by {}",
                          texts.size() == 1 ? "a text" : fmt::format("{} texts", texts.size()),
                          model.name()),
-             digest.hex(), std::nullopt, {-1, 1}, true};
+             digest.hex(),
+             std::nullopt,
+             {-1, 1},
+             true};
   }
 
   const RewardInfo& info() const override { return info_; }

@@ -122,9 +122,9 @@ void Continuation::feed_candidates(const ExpandRequest& request, std::size_t fro
   for (std::size_t i = from; i < to; ++i) {
     if (!evaluates(request, i)) continue;
     expansion.branches[i] = request.trunk.fork();
-    feeds.push_back({expansion.branches[i].id(), request.candidates.subspan(i, 1),
-                     request.hidden || request.candidate_states ? Want::logits | Want::hidden
-                                                                : Want::logits});
+    feeds.push_back(
+        {expansion.branches[i].id(), request.candidates.subspan(i, 1),
+         request.hidden || request.candidate_states ? Want::logits | Want::hidden : Want::logits});
     fed.push_back(i);
   }
   if (feeds.empty()) return;

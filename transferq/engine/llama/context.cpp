@@ -15,6 +15,12 @@ namespace {
 // llama.cpp rounds the memory up to this many cells anyway.
 constexpr std::size_t kCellBlock = 256;
 
+llama_flash_attn_type flash_attention(Flash flash) {
+  if (flash == Flash::on) return LLAMA_FLASH_ATTN_TYPE_ENABLED;
+  return flash == Flash::automatic && llama_supports_gpu_offload() ? LLAMA_FLASH_ATTN_TYPE_AUTO
+                                                                   : LLAMA_FLASH_ATTN_TYPE_DISABLED;
+}
+
 }  // namespace
 
 Context open_context(const LoadedModel& model, const SessionOptions& options,
@@ -27,7 +33,9 @@ Context open_context(const LoadedModel& model, const SessionOptions& options,
   llama_context_params params = llama_context_default_params();
   params.n_ctx =
       static_cast<std::uint32_t>((size.cells + kCellBlock - 1) / kCellBlock * kCellBlock);
-  params.n_batch = params.n_ubatch = kBatch;
+  params.n_batch = kBatch;
+  params.n_ubatch = static_cast<std::uint32_t>(
+      options.micro_batch == 0 ? kBatch : std::clamp<std::size_t>(options.micro_batch, 1, kBatch));
   params.n_seq_max = static_cast<std::uint32_t>(size.branches);
   params.n_outputs_max = static_cast<std::uint32_t>(size.outputs);
   params.n_threads = params.n_threads_batch = threads;
@@ -37,8 +45,7 @@ Context open_context(const LoadedModel& model, const SessionOptions& options,
   params.no_perf = true;
   // On the CPU, a shared prefix is one matrix product for all branches only without flash
   // attention.
-  params.flash_attn_type =
-      llama_supports_gpu_offload() ? LLAMA_FLASH_ATTN_TYPE_AUTO : LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  params.flash_attn_type = flash_attention(options.flash);
   params.cb_eval = callbacks.on_tensor;
   params.cb_eval_user_data = callbacks.self;
   params.abort_callback = callbacks.on_abort;

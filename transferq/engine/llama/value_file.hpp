@@ -24,7 +24,7 @@ struct ValueTraining {
   std::uint64_t seed = 0;    // of the split
   std::uint64_t fitted = 0;  // steps
   std::uint64_t held_out = 0;
-  double correlation = 0;    // Spearman's, within a step, with the roll-outs' values; mean over steps
+  double correlation = 0;  // Spearman's, within a step, with the roll-outs' values; mean over steps
   // What the roll-outs say of its pick, over what they say of the likeliest candidate; the same of
   // the one-step reward's pick and of the best one's. Means over steps, in units of the reward.
   double gain = 0, gain_one_step = 0, gain_best = 0;

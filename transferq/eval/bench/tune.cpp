@@ -1,0 +1,92 @@
+#include "transferq/eval/bench/tune.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "transferq/core/error.hpp"
+#include "transferq/core/logspace.hpp"
+
+namespace tq {
+namespace {
+
+constexpr double kWorthwhile = 1.03;
+
+// Log-probabilities of what follows the prompt, evaluated under these settings.
+std::vector<double> next_token(const Policy& policy, const Prompt& prompt, SessionOptions options) {
+  const std::vector<Token> tokens = policy.encode(prompt);
+  options.cells = tokens.size() + 8;
+  options.branches = 2;
+  options.adapter = policy.adapter();
+  const auto session = policy.model().open_session(options);
+  const Feed feed{session->open(), tokens, Want::logits};
+  return log_softmax(session->forward({&feed, 1}).front().logits);
+}
+
+// The largest difference where it matters: tokens that are not all but impossible.
+double difference(std::span<const double> a, std::span<const double> b) {
+  double most = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (std::max(a[i], b[i]) > -12) most = std::max(most, std::abs(a[i] - b[i]));
+  }
+  return std::isfinite(most) ? most : std::numeric_limits<double>::infinity();
+}
+
+std::vector<int> thread_counts(int most) {
+  std::vector<int> out;
+  for (int n = 1; n < most; n *= 2) out.push_back(n);
+  out.push_back(std::max(1, most));
+  std::reverse(out.begin(), out.end());  // as many as there may be are the start
+  return out;
+}
+
+}  // namespace
+
+TuneResult tune(const Policy& policy, const Prompt& prompt, BatchShape shape,
+                std::size_t evaluations, const BenchOptions& options,
+                const std::function<void(const TuneRow&)>& show) {
+  TuneResult out;
+  std::vector<double> expected;
+  double fastest = 0;
+  const auto measured = [&](std::string what, const SessionOptions& session) {
+    BenchOptions how = options;
+    how.session = session;
+    TuneRow row{std::move(what), session, 0, 0, true};
+    const std::vector<double> found = next_token(policy, prompt, session);
+    if (expected.empty()) expected = found;
+    row.differs = difference(found, expected);
+    row.right = row.differs <= kRounding;
+    const Measured m = measure_engine(policy, {prompt}, shape, evaluations, how);
+    // With the prompt: what makes the batches fast must not make it slow.
+    const auto tokens = static_cast<double>(m.tokens);
+    row.evaluations_a_second = (tokens + static_cast<double>(policy.encode(prompt).size())) /
+                               (m.first_token + tokens / m.evaluations_a_second);
+    const bool better = fastest == 0 || row.evaluations_a_second > kWorthwhile * fastest;
+    if (row.right && better) {
+      fastest = row.evaluations_a_second;
+      out.best = session;
+    }
+    if (show) show(row);
+    out.rows.push_back(std::move(row));
+  };
+  out.best = options.session;
+  for (const int threads : thread_counts(options.session.threads)) {
+    SessionOptions session = options.session;
+    session.threads = threads;
+    measured(fmt::format("threads {}", threads), session);
+  }
+  for (const Flash flash : {Flash::off, Flash::on}) {
+    SessionOptions session = out.best;
+    session.flash = flash;
+    measured(fmt::format("flash attention {}", flash == Flash::on ? "on" : "off"), session);
+  }
+  for (const std::size_t size : {32u, 128u}) {
+    SessionOptions session = out.best;
+    session.micro_batch = size;
+    measured(fmt::format("micro-batch {}", size), session);
+  }
+  return out;
+}
+
+}  // namespace tq
