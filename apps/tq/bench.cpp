@@ -47,6 +47,16 @@ void check(const CLI::App& command, const BenchFlags& f) {
   if (!std::all_of(f.together.begin(), f.together.end(), above_0)) {
     refuse("--together has a 0; give 1 or more prompts");
   }
+  if (f.tune) {
+    for (const char* flag : {"--html", "--compare", "--together", "--flash-attention"}) {
+      if (command.count(flag) > 0) {
+        refuse(
+            fmt::format("--tune measures the engine alone, one prompt at a time, with flash "
+                        "attention and without; leave out {}",
+                        flag));
+      }
+    }
+  }
   if (!f.html.empty()) check_out(f.html);
 }
 
@@ -87,6 +97,7 @@ std::vector<Contender> contenders(BenchFlags& f, ModelStore& models) {
     plain.baseline.clear();
     plain.reward.clear();
     plain.baseline_reward.clear();
+    plain.value.clear();
     plain.horizon.reset();
     plain.alpha_given = false;
     out.push_back({"plain", prepare(plain, models)});
@@ -204,8 +215,7 @@ nlohmann::ordered_json tune_json(const TuneResult& result, const Model& model) {
           {"machine", machine_facts()},
           {"rows", std::move(rows)},
           {"threads", result.best.threads},
-          {"flash_attention", result.best.flash == Flash::on},
-          {"micro_batch", result.best.micro_batch},
+          {"flash_attention", flash_name(result.best.flash)},
           {"kept_in", tuning_file().string()}};
 }
 
@@ -216,7 +226,6 @@ void run_tune(const BenchFlags& f, const Contender& contender, std::stop_token s
   BenchOptions options;
   options.session = contender.run.session;
   options.session.flash = Flash::automatic;  // not what an earlier tuning chose
-  options.session.micro_batch = 0;
   options.stop = std::move(stop);
   if (!f.json) {
     print(fmt::format("{}, batches of {} x {} behind {} tokens\n  {:<22} {:>8} {:>8} {:>12}\n",
@@ -224,20 +233,18 @@ void run_tune(const BenchFlags& f, const Contender& contender, std::stop_token s
                       "evals/s", "x first", "differs by"));
   }
   double first = 0;
-  const TuneResult result =
-      tune(policy, bench_prompt(policy, f.lengths.front(), 0), shape,
-           f.tokens * shape.width * shape.depth / 4, options, [&](const TuneRow& row) {
-             if (first == 0) first = row.evaluations_a_second;
-             if (!f.json) print(tune_line(row, first));
-           });
-  keep_tuning(policy.model(), {result.best.flash, result.best.micro_batch});
+  const TuneResult result = tune(policy, bench_prompt(policy, f.lengths.front(), 0), shape,
+                                 std::max<std::size_t>(f.tokens * shape.width * shape.depth / 4, 1),
+                                 options, [&](const TuneRow& row) {
+                                   if (first == 0) first = row.evaluations_a_second;
+                                   if (!f.json) print(tune_line(row, first));
+                                 });
+  keep_tuning(f.decoding, policy.model(), result.best.flash);
   if (f.json) return print(tune_json(result, policy.model()).dump() + "\n");
   print(
-      fmt::format("kept for this model: flash attention {}, micro-batch {} ({}); the fastest "
-                  "for one prompt at a time is --threads {}\n",
-                  result.best.flash == Flash::on ? "on" : "off",
-                  result.best.micro_batch == 0 ? "512" : fmt::format("{}", result.best.micro_batch),
-                  tuning_file().string(), result.best.threads));
+      fmt::format("kept for this model: flash attention {} ({}); the fastest for one prompt at a "
+                  "time is --threads {}\n",
+                  flash_name(result.best.flash), tuning_file().string(), result.best.threads));
 }
 
 void run_bench(CLI::App& command, BenchFlags& f) {

@@ -18,6 +18,7 @@
 #include "transferq/core/text.hpp"
 #include "transferq/engine/llama/control_file.hpp"
 #include "transferq/eval/data/prompt_set.hpp"
+#include "tuning.hpp"
 #include "write_file.hpp"
 
 namespace tq::app {
@@ -144,6 +145,7 @@ void run_control(CLI::App& command, ControlFlags& f) {
   options.session = session_options_of(f);
   ModelStore models({f.gpu_layers});
   const Policy base = models.policy(f.model, "--model", format_of(f));
+  apply_tuning(f, base.model(), options.session);
 
   ControlReport r;
   const std::vector<Contrast> contrasts = contrasts_of(f, base, r);

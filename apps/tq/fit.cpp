@@ -148,6 +148,11 @@ void run_fit(const CLI::App& command, const FitFlags& f) {
         "or --from-safetensors FILE to import one");
   }
   if (f.out.empty()) throw Error(ErrorKind::usage, "--out FILE.gguf is missing: the head");
+  if (f.value.empty() && (!f.reward.empty() || f.levels > 0 || f.force)) {
+    throw Error(ErrorKind::usage,
+                "--reward, --levels and --force are for a value; give --value FILE, or leave them "
+                "out");
+  }
   if (!f.test.empty() && command.count("--holdout") > 0) {
     throw Error(ErrorKind::usage, "give either --test or --holdout, not both");
   }

@@ -14,6 +14,7 @@
 #include "transferq/core/error.hpp"
 #include "transferq/core/sha256.hpp"
 #include "transferq/engine/llama/value_file.hpp"
+#include "transferq/fit/head_fit.hpp"
 #include "transferq/fit/level_fit.hpp"
 #include "transferq/fit/value_fit.hpp"
 #include "transferq/policy/model_store.hpp"
@@ -23,6 +24,9 @@
 
 namespace tq::app {
 namespace {
+
+// Held out, below which the check says nothing.
+constexpr std::size_t kFewestPrompts = 5;
 
 // What a fit found out, beside the file that it wrote.
 struct ValueReport {
@@ -44,8 +48,8 @@ std::vector<LoggedRun> read_runs(const std::string& files, std::string& digest) 
   }
   if (runs.empty()) {
     throw Error(ErrorKind::input,
-                fmt::format("{} has no step with values; log them with `tq generate --decoder tq "
-                            "--prompts FILE --explain --out FILE`",
+                fmt::format("{} has no step with values of roll-outs; log them with `tq generate "
+                            "--decoder tq --prompts FILE --explain --out FILE`",
                             files));
   }
   return runs;
@@ -176,6 +180,15 @@ void fit_value(const FitFlags& f) {
                 "--reward LIST is missing: what the roll-outs were scored by; a value has to beat "
                 "the reward of the text so far");
   }
+  for (const auto& [given, flag] : {std::pair{!f.test.empty(), "--test"},
+                                    {f.limit > 0, "--limit"},
+                                    {f.loss != "auto", "--loss"},
+                                    {f.pooling != "auto", "--pooling"},
+                                    {!f.text.empty(), "--text"}}) {
+    if (!given) continue;
+    throw Error(ErrorKind::usage,
+                fmt::format("{} is for heads; --value does not read it, leave it out", flag));
+  }
   if (f.levels == 1) throw Error(ErrorKind::usage, "--levels 1 is no distribution; give 2 or more");
   check_out(f.out);
   ModelStore models({f.gpu_layers});
@@ -195,6 +208,12 @@ void fit_value(const FitFlags& f) {
   r.split = hold_out(r.rows.groups, f.holdout, f.seed);
   r.fit = fit_value(r.rows, r.split.training, {l2, f.folds, f.seed});
   r.check = check_value(r.rows, r.split.held_out, r.fit.mean, f.seed);
+  if (r.check.prompts < kFewestPrompts && !f.force) {
+    throw Error(ErrorKind::input,
+                fmt::format("{} prompts held out are too few to check it on; log more, give a "
+                            "larger --holdout, or write it unchecked with --force",
+                            r.check.prompts));
+  }
   if (r.check.over_one_step.low <= 0 && !f.force) {
     throw Error(ErrorKind::input,
                 fmt::format("on {} prompts held out its picks are worth {} more than those of the "

@@ -85,9 +85,6 @@ void add_session_flags(CLI::App& command, SessionFlags& f) {
                   "`tq bench --tune` has measured")
       ->option_text("on|off [as tuned]")
       ->check(one_of({"on", "off"}));
-  command.add_option("--micro-batch", f.micro_batch, "Tokens of one matrix product, up to 512")
-      ->option_text("N [as tuned, or 512]")
-      ->check(count());
   command
       .add_option("--setup", f.setup, "Read these flags from a TOML file; the command line wins")
       ->option_text("FILE");
@@ -101,7 +98,6 @@ SessionOptions session_options_of(const SessionFlags& f) {
   session.threads = f.threads > 0 ? std::min(f.threads, cores) : cores;
   session.cache = f.cache == "f32" ? CacheType::f32 : CacheType::f16;
   if (!f.flash.empty()) session.flash = f.flash == "on" ? Flash::on : Flash::off;
-  session.micro_batch = f.micro_batch.value_or(0);
   return session;
 }
 
@@ -258,11 +254,13 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
       transfer_settings(d, baseline_reward.get()), options.finished_only,
       static_cast<int>(d.proposal), static_cast<int>(d.choose), d.alpha, d.top_k, d.horizon,
       d.rollouts, d.greedy_rollouts, drawing_settings(d), f.max_tokens, f.seed, f.cache, f.context);
+  const std::string flash =
+      session.flash == Flash::automatic ? "" : fmt::format(" flash={}", flash_name(session.flash));
   Setup setup{std::move(reference), std::move(baseline), std::move(reward),
               std::move(decoder),   f.max_tokens,        f.seed,
               baseline_reward};
-  return {std::move(setup), std::move(session), sha256(settings + describe_steps(d)).substr(0, 16),
-          std::move(remarks)};
+  return {std::move(setup), std::move(session),
+          sha256(settings + describe_steps(d) + flash).substr(0, 16), std::move(remarks)};
 }
 
 }  // namespace tq::app

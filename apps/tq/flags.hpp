@@ -24,8 +24,7 @@ struct SessionFlags {
   int gpu_layers = -1;
   std::size_t context = 0;
   std::string cache = "f16";
-  std::string flash;                       // "on" or "off"; "" as tuned (tuning.hpp)
-  std::optional<std::size_t> micro_batch;  // none: as tuned
+  std::string flash;  // "on" or "off"; "" as tuned (tuning.hpp)
   std::string setup;
 };
 

@@ -118,6 +118,11 @@ void apply_profile(CLI::App& command, const std::string& profile, double budget)
         ErrorKind::usage,
         fmt::format("{} sets how the decoders tq and cd roll out; {} does not", flag, decoder));
   }
+  if (given(command, "--value") && !given(command, "--screen")) {
+    throw Error(ErrorKind::usage, fmt::format("{} sets how candidates roll out, and --value alone "
+                                              "lets none; add --screen N, or leave one out",
+                                              flag));
+  }
   const Effort& effort = by_name ? of_profile(profile) : within(budget);
   const auto number = [&](const char* name) {
     return given(command, name) ? command.get_option(name)->as<std::size_t>() : 0;

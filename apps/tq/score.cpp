@@ -22,6 +22,7 @@
 #include "transferq/eval/parallel.hpp"
 #include "transferq/eval/results_file.hpp"
 #include "transferq/reward/reward_list.hpp"
+#include "tuning.hpp"
 
 namespace tq::app {
 namespace {
@@ -195,11 +196,12 @@ void run_score(CLI::App& command, ScoreFlags& f) {
   if (f.reward.empty()) {
     throw Error(ErrorKind::usage, "name what to score by with --reward, such as head=sentiment");
   }
-  const SessionOptions session = session_options_of(f);
+  SessionOptions session = session_options_of(f);
   const Format format = format_of(f);
   const Examples examples = load(f.file, f.prompt);
   const std::vector<ScoreItem> items = items_of(examples);
   ModelStore models({f.gpu_layers});
+  apply_tuning(f, *models.model(f.model), session);
   const auto reward = make_reward(f.reward, models, models.model(f.model), format);
   const bool pairs = examples.rows.empty();
   const std::string settings =

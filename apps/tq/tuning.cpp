@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 
 #include "transferq/core/sha256.hpp"
 #include "transferq/engine/llama/model.hpp"
@@ -14,10 +15,10 @@ namespace {
 
 using nlohmann::json;
 
-std::string key_of(const Model& model) {
+std::string key_of(const SessionFlags& f, const Model& model) {
   const auto machine = machine_facts();
-  return sha256(fmt::format("{} {} {} {}", machine["cpu"].dump(), machine["cores"].dump(),
-                            llama::engine_version(), model.identity()))
+  return sha256(fmt::format("{} {} {} {} {} {}", machine["cpu"].dump(), machine["cores"].dump(),
+                            llama::engine_version(), model.identity(), f.gpu_layers, f.cache))
       .substr(0, 32);
 }
 
@@ -33,37 +34,30 @@ json read_all() {
 
 std::filesystem::path tuning_file() { return features_folder().parent_path() / "tuning.json"; }
 
-std::optional<Tuning> read_tuning(const Model& model) {
-  const json all = read_all();
-  const auto one = all.find(key_of(model));
-  if (one == all.end() || !one->is_object()) return std::nullopt;
-  const auto flash = one->find("flash_attention");
-  const auto size = one->find("micro_batch");
-  if (flash == one->end() || !flash->is_boolean() || size == one->end() ||
-      !size->is_number_unsigned()) {
-    return std::nullopt;
-  }
-  return Tuning{flash->get<bool>() ? Flash::on : Flash::off, size->get<std::size_t>()};
+const char* flash_name(Flash flash) {
+  return flash == Flash::on ? "on" : flash == Flash::off ? "off" : "auto";
 }
 
-void keep_tuning(const Model& model, const Tuning& tuning) {
+void keep_tuning(const SessionFlags& f, const Model& model, Flash flash) {
   json all = read_all();
-  all[key_of(model)] = {{"model", model.name()},
-                        {"machine", machine_facts()},
-                        {"engine", llama::engine_version()},
-                        {"flash_attention", tuning.flash == Flash::on},
-                        {"micro_batch", tuning.micro_batch}};
+  all[key_of(f, model)] = {{"model", model.name()},
+                           {"machine", machine_facts()},
+                           {"engine", llama::engine_version()},
+                           {"flash_attention", flash_name(flash)}};
   std::error_code ignored;
   std::filesystem::create_directories(tuning_file().parent_path(), ignored);
   write_file(tuning_file().string(), all.dump(2) + "\n");
 }
 
 void apply_tuning(const SessionFlags& f, const Model& model, SessionOptions& session) {
-  if (!f.flash.empty() && f.micro_batch) return;
-  const std::optional<Tuning> tuned = read_tuning(model);
-  if (!tuned) return;
-  if (f.flash.empty()) session.flash = tuned->flash;
-  if (!f.micro_batch) session.micro_batch = tuned->micro_batch;
+  if (!f.flash.empty()) return;
+  const json all = read_all();
+  const auto one = all.find(key_of(f, model));
+  if (one == all.end() || !one->is_object()) return;
+  const auto flash = one->find("flash_attention");
+  if (flash == one->end()) return;
+  if (*flash == "on") session.flash = Flash::on;
+  if (*flash == "off") session.flash = Flash::off;
 }
 
 }  // namespace tq::app

@@ -53,25 +53,36 @@ class BenchTest(TinyTest):
         done = self.assert_ok(self.bench("--tune", "--json", "--lengths", 60, *TQ_FLAGS, env=env))
         report = json.loads(done.out)
         self.assertEqual([row["what"] for row in report["rows"]],
-                         ["threads 1", "flash attention off", "flash attention on",
-                          "micro-batch 32", "micro-batch 128"])
-        kept = json.loads((self.folder / "cache/transferq/tuning.json").read_text())
+                         ["threads 1", "flash attention off", "flash attention on"])
+        path = self.folder / "cache/transferq/tuning.json"
+        kept = json.loads(path.read_text())
         (one,) = kept.values()
-        for key in ("flash_attention", "micro_batch"):
-            self.assertEqual(one[key], report[key])
+        self.assertEqual(one["flash_attention"], report["flash_attention"])
         text = self.assert_ok(self.bench("--tune", "--lengths", 60, *TQ_FLAGS, env=env)).out
         self.assertIn("kept for this model", text)
-        # What is kept is taken, and changes rounding alone; a flag wins; a broken file is none.
-        one["flash_attention"] = True
-        path = self.folder / "cache/transferq/tuning.json"
-        rows = []
-        for content in (json.dumps(kept), json.dumps({key: {"x": 1} for key in kept}), "{"):
+
+        def settings(content, *flags):
             path.write_text(content)
-            rows.append(self.row("Hi", "--max-tokens", 8, "--decoder", "greedy", env=env))
-        rows.append(self.row("Hi", "--max-tokens", 8, "--decoder", "greedy", "--flash-attention",
-                             "off", "--micro-batch", 16, env=env))
-        self.assertEqual(len({row["response"] for row in rows}), 1)
-        self.assertEqual(len({row["settings"] for row in rows}), 1)
+            return self.row("Hi", "--max-tokens", 4, "--decoder", "greedy", *flags,
+                            env=env)["settings"]
+
+        # What is kept is taken, as if it were a flag; a flag wins; a broken file is none.
+        one["flash_attention"] = "on"
+        by_file = settings(json.dumps(kept))
+        plain = settings("{")
+        self.assertNotEqual(by_file, plain)
+        self.assertEqual(settings("{", "--flash-attention", "on"), by_file)
+        self.assertEqual(settings(json.dumps({key: {"x": 1} for key in kept})), plain)
+        self.assertEqual(settings(json.dumps(kept), "--flash-attention", "off"),
+                         settings("{", "--flash-attention", "off"))
+        # Of another kind of memory nothing was measured.
+        self.assertEqual(settings(json.dumps(kept), "--cache", "f32"),
+                         settings("{", "--cache", "f32"))
+
+    def test_tuning_measures_the_engine_alone(self):
+        for flags in (("--html", "x.html"), ("--compare", "true"), ("--together", 2),
+                      ("--flash-attention", "on")):
+            self.assert_fails(self.bench("--tune", *flags), 2, "--tune", flags[0])
 
     def test_the_default_is_plain_decoding(self):
         rows = self.report("--lengths", "60")["rows"]

@@ -63,7 +63,7 @@ class CommandTest(unittest.TestCase):
     """A folder for each class and one for each test; assertions on what tq said.
 
     TQ_MODELS_DIR is the environment's own for tests of the default model, and else an empty
-    folder, so that nothing depends on what the machine has.
+    folder, as is the cache, so that nothing depends on what the machine has.
     """
 
     real = False
@@ -78,7 +78,8 @@ class CommandTest(unittest.TestCase):
         self.folder = Path(tempfile.mkdtemp(dir=self.shared))
 
     def env(self, **changes):
-        return environment(**{"TQ_MODELS_DIR": self.models_dir, **changes})
+        cache = {} if self.real else {"XDG_CACHE_HOME": self.shared / "cache"}
+        return environment(**{"TQ_MODELS_DIR": self.models_dir, **cache, **changes})
 
     def tq(self, *args, env=None, **options):
         options.setdefault("cwd", self.folder)

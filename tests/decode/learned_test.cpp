@@ -80,7 +80,7 @@ TEST_F(LearnedTest, ValuesAreThoseOfTheStates) {
     o.top_k = policy_.model().vocabulary();  // the end is among the candidates
     if (soft) o.transfer = Transfer::soft;
     o.beta = 0.7;
-    const Step step = decode(policy_, o, reward_, 1).steps.front();
+    const Step step = decode(policy_, o, reward_, 2).steps.front();
     const testing::Tokens prompt = policy_.encode(make_prompt("a", "Say 1"));
     std::size_t ends = 0;
     for (std::size_t i = 0; i < step.candidates.size(); i += 1) {
@@ -100,6 +100,19 @@ TEST_F(LearnedTest, ValuesAreThoseOfTheStates) {
       EXPECT_NEAR(c.value, soft ? value->soft(state, 0.7) : value->mean(state), 1e-4);
     }
     EXPECT_EQ(ends, 2u);
+  }
+}
+
+// With room for one token more every candidate finishes the response: its value is its reward.
+TEST_F(LearnedTest, TheLastTokensValueIsTheReward) {
+  DecoderOptions o = options(value_of(policy_.model(), 5));
+  const Step step = decode(policy_, o, reward_, 1).steps.front();
+  o.learned = nullptr;
+  o.name = "args";
+  const Step args = decode(policy_, o, reward_, 1).steps.front();
+  ASSERT_EQ(step.candidates.size(), args.candidates.size());
+  for (std::size_t i = 0; i < step.candidates.size(); ++i) {
+    EXPECT_EQ(step.candidates[i].value, args.candidates[i].value);
   }
 }
 
@@ -145,6 +158,7 @@ TEST_F(ScreenTest, ThoseRollOutThatTheValueRanksHighest) {
     const Answer answer = decode(o);
     o.horizon = 0;
     o.screen = 0;
+    o.rollouts = 1;
     const Step predicted = decode(o).steps.front();
     const Step& step = answer.steps.front();
     std::vector<double> scores;
@@ -181,6 +195,12 @@ TEST_F(LearnedTest, RefusesWhatMakesNoSense) {
   o = options(value);
   o.commit = 2;
   refused(o, {"--commit 2", "--screen N"});
+  o = options(value);
+  o.last = 4;
+  refused(o, {"--last 4", "--screen N"});
+  o = options(value);
+  o.rollouts = 3;
+  refused(o, {"--rollouts 3", "--screen N"});
   o = options(value);
   o.halvings = 2;
   refused(o, {"--halve 2", "--screen N"});

@@ -40,7 +40,11 @@ def blocks(page_text):
 
 def run(text, folder):
     tq = Path(os.environ["TQ"]).resolve()
-    env = dict(os.environ, PATH=f"{tq.parent}{os.pathsep}{os.environ['PATH']}")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    models = os.environ.get("TQ_MODELS_DIR") or str(cache / "transferq" / "models")
+    # The models of this machine, and a cache of the page's own: what it tunes is its own affair.
+    env = dict(os.environ, PATH=f"{tq.parent}{os.pathsep}{os.environ['PATH']}",
+               TQ_MODELS_DIR=models, XDG_CACHE_HOME=str(Path(folder) / "cache"))
     return subprocess.run(["sh", "-e"], input=text, cwd=folder, env=env, text=True, timeout=900,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
 

@@ -11,6 +11,7 @@
 
 #include "tests/engine/tiny_files.hpp"
 #include "tests/fit/random_sets.hpp"
+#include "transferq/fit/head_fit.hpp"
 #include "transferq/fit/level_fit.hpp"
 
 namespace tq {
@@ -99,7 +100,7 @@ TEST(ValueFitTest, ARewardThatTheStateDoesNotHaveLeavesNothing) {
 
 TEST(ValueFitTest, TheCheckIsByWhatRollOutsSayOfThePick) {
   const ValueRows rows = random_rows(10, 0, useful, other);
-  const Split split = hold_out_steps(rows, 0.3, 3);
+  const Split split = hold_out(rows.groups, 0.3, 3);
   EXPECT_EQ(split.held_out.size() % 20, 0u);  // whole prompts
   LinearMap exact;
   exact.weights = {0.5F, 0, -0.25F, 0, 0};

@@ -77,6 +77,19 @@ TEST_F(ValueStatesTest, RunsAreReadAsTheyWereMade) {
   }
 }
 
+TEST_F(ValueStatesTest, ValuesOfNoRollOutAreLeftOut) {
+  DecoderOptions options;
+  options.halvings = 1;
+  const std::vector<LoggedRun> runs = read_logged_runs(logged(1, options));
+  ASSERT_EQ(runs.size(), 1u);
+  EXPECT_EQ(runs[0].steps.front().candidates.size(), 3u);  // the others were given up
+  options.halvings = 0;
+  options.last = 4;
+  const auto late = read_logged_runs(logged(1, options));
+  ASSERT_FALSE(late.empty());
+  EXPECT_GE(late.back().steps.front().at, 4u);
+}
+
 TEST_F(ValueStatesTest, CommittedTokensAreOfTheTextAndNoSteps) {
   DecoderOptions options;
   options.commit = 3;
@@ -134,6 +147,7 @@ TEST_F(ValueStatesTest, OfARewardForFinishedResponsesThereIsNoOneStepValue) {
 TEST_F(ValueStatesTest, TellsWhatIsWrongWithARow) {
   refused("{\"prompt\": \"Hi\"\n", {"log.jsonl line 1", "no row of"});
   refused("{\"prompt\": \"Hi\", \"response\": \"a\"}\n", {"line 1", "no steps", "--explain"});
+  refused("{\"prompt\": \"Hi\", \"decoder\": \"args\", \"steps\": []}\n", {"args", "tq or cd"});
   refused("\n{\"prompt\": \"Hi\", \"steps\": [{\"chosen\": 3}]}\n", {"line 2", "no row of"});
   refused(
       "{\"prompt\": \"Hi\", \"steps\": [{\"chosen\": 3, \"candidates\": [{\"token\": 3, "

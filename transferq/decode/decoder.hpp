@@ -25,7 +25,8 @@ struct CandidateView {
   double value;        // estimated reward; NaN where nothing was rolled out to estimate it
   double probability;  // under the decoder
   std::vector<Token> block =
-      {};  // all its tokens, where candidates are blocks; `token` is the first
+      {};                 // all its tokens, where candidates are blocks; `token` is the first
+  bool given_up = false;  // on the way: its value is not that of whole roll-outs
 };
 
 // A token made.
@@ -39,6 +40,9 @@ struct Step {
   // Of the candidates' roll-outs, where they are weighted.
   std::optional<EffectiveSamples> effective = std::nullopt;
   std::optional<double> alpha = std::nullopt;  // at this step, where a KL budget chose it
+  // Whether the candidates' values are what they are for at the other steps: not where a learned
+  // value predicted them, or --last has them valued by the text so far.
+  bool rolled_out = true;
 };
 
 // One of the two policies: whose distribution is re-weighted, or whose roll-outs are read.

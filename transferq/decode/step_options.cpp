@@ -44,11 +44,15 @@ void validate_learned(const DecoderOptions& o) {
           "--transfer soft needs the distribution of the reward, which this learned value does not "
           "have; fit it with tq fit --value --levels 16");
   if (o.screen == 0) {
-    require(o.commit == 1 && o.halvings == 0,
-            fmt::format("--{} acts on roll-outs, and --value alone has none; add --screen N, the "
-                        "candidates that it lets roll out",
-                        o.commit != 1 ? fmt::format("commit {}", o.commit)
-                                      : fmt::format("halve {}", o.halvings)));
+    const auto refuse = [](bool given, const std::string& flag) {
+      require(!given, fmt::format("{} acts on roll-outs, and --value alone has none; add --screen "
+                                  "N, the candidates that it lets roll out",
+                                  flag));
+    };
+    refuse(o.commit != 1, fmt::format("--commit {}", o.commit));
+    refuse(o.halvings != 0, fmt::format("--halve {}", o.halvings));
+    refuse(o.last != 0, fmt::format("--last {}", o.last));
+    refuse(o.rollouts != 1, fmt::format("--rollouts {}", o.rollouts));
     return;
   }
   require(o.horizon > 0, fmt::format("--screen {} chooses which candidates roll out, and --horizon "
@@ -71,6 +75,7 @@ void validate_steps(const DecoderOptions& o) {
       !o.kl_budget || (*o.kl_budget >= 0 && std::isfinite(*o.kl_budget)),
       fmt::format("--kl-budget {} must be a number of nats, 0 or more", o.kl_budget.value_or(0)));
   require_weighing(o);
+  validate_learned(o);
   require(
       o.commit == 1 || (o.name != "args" && o.horizon > 0),
       fmt::format("--commit {} keeps tokens of a roll-out, and {} has none; use tq or cd with a "
@@ -115,7 +120,6 @@ void validate_steps(const DecoderOptions& o) {
           fmt::format("--last {} values the text so far before, which this reward can't score; "
                       "leave it out, or give --last 0 where a profile or setup has it",
                       o.last));
-  validate_learned(o);
   require(!o.kl_budget || o.transfer != Transfer::soft,
           "--kl-budget chooses alpha, and --transfer soft draws at its --beta; leave one out");
 }

@@ -92,7 +92,7 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
   Stream& other = &roller == &task.reference ? task.baseline : task.reference;
   const Model& model = roller.policy().model();
   const Valuing valuing(*valuation_, roller, task, options_.learned);
-  const bool predicts = options_.learned.head != nullptr && options_.screen == 0;
+  const bool predicting = options_.learned.head != nullptr && options_.screen == 0;
   const bool by_reference = &roller == &task.reference;
   const bool blocks = options_.block > 1;
   const bool ratios = !by_reference && step_tokens() > 1;  // of what is committed, to the reference
@@ -114,9 +114,13 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
         proposing, proposed,
         &proposal == &task.reference ? proposed : log_softmax(task.reference.state().logits), key);
     std::optional<double> share;
-    if (budget) share = budget->share(step_tokens(), response.room());
+    const std::size_t room = rolled_room(response.room());
+    if (budget) share = budget->share(std::min(step_tokens(), room), response.room());
 
     // Values, by roll-outs of the baseline; none where they could not change the choice.
+    const bool early = room < response.room();  // --last has no roll-outs here yet
+    const bool rolls = expander_->depth() > options_.block && room > options_.block;
+    const bool predicts = predicting && room > 1;  // the reward of the last token is known
     Expansion expansion;
     StepValues valued;
     std::vector<bool> given_up;
@@ -126,12 +130,11 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
         halving.emplace(valuing, response, set, options_.alpha, expander_->depth() - options_.block,
                         options_.halvings, options_.screen);
       }
-      const std::size_t room = rolled_room(response.room());
-      expansion = expander_->expand(
-          {roller.branch(), set.tokens, room, valuing.reads_states(), key, task.stop,
-           options_.commit - 1, blocks || options_.greedy_rollouts == by_reference, &ahead,
-           halving ? &halving->culling() : nullptr,
-           valuing.reads_candidates() && (predicts || room > options_.block)});
+      expansion = expander_->expand({roller.branch(), set.tokens, room, valuing.reads_states(), key,
+                                     task.stop, options_.commit - 1,
+                                     blocks || options_.greedy_rollouts == by_reference, &ahead,
+                                     halving ? &halving->culling() : nullptr,
+                                     valuing.reads_candidates() && (predicts || rolls)});
       spent.policy += expansion.evaluations;
       valued = halving    ? halving->value(expansion)
                : predicts ? valuing.predict(response, set.tokens, expansion)
@@ -170,6 +173,8 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     Step step{{}, chosen, token, "", static_cast<Token>(argmax(proposed))};
     show(step, model, set, expansion, proposed, valued.values, law);
     step.effective = valued.effective;
+    step.rolled_out = !predicting && !early;
+    for (std::size_t i = 0; i < given_up.size(); ++i) step.candidates[i].given_up = given_up[i];
     if (budget) step.alpha = law.alpha;
     response.add(std::move(step));
     for (std::size_t i = 1; i < winner.tokens.size(); ++i) {

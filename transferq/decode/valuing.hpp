@@ -45,7 +45,8 @@ class Valuing {
   // `candidates` are their first tokens.
   StepValues value(const Response& response, std::span<const Token> candidates,
                    const Expansion& expansion) const;
-  // The same without roll-outs, by the learned value: `expansion` has the candidates alone.
+  // The same without roll-outs, by the learned value: `expansion` has one roll-out a candidate, of
+  // no token.
   StepValues predict(const Response& response, std::span<const Token> candidates,
                      const Expansion& expansion) const;
 

@@ -38,9 +38,7 @@ struct SessionOptions {
   int threads = 0;            // 0 = one a core
   CacheType cache = CacheType::f16;
   Adapter adapter{};
-  // How the engine computes, which changes results by rounding alone.
-  Flash flash = Flash::automatic;
-  std::size_t micro_batch = 0;  // tokens of one matrix product; 0 = as many as it takes at once
+  Flash flash = Flash::automatic;  // changes results by rounding alone
 };
 
 class Model {

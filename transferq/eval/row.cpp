@@ -28,6 +28,7 @@ nlohmann::ordered_json steps_json(const std::vector<Step>& steps) {
       one["logprob"] = c.logprob;
       one["value"] = number(c.value);
       one["probability"] = c.probability;
+      if (c.given_up) one["given_up"] = true;
     }
     nlohmann::ordered_json& one = out.emplace_back();
     one["candidates"] = std::move(list);
@@ -35,6 +36,7 @@ nlohmann::ordered_json steps_json(const std::vector<Step>& steps) {
     // Blocks may begin with one token and be different, or be the same and drawn twice.
     const bool blocks = !step.candidates.empty() && !step.candidates.front().block.empty();
     if (blocks) one["chosen_index"] = step.chosen;
+    if (!step.rolled_out) one["rolled_out"] = false;
     if (step.effective) one["effective_samples"] = effective_json(*step.effective);
     if (step.alpha) one["alpha"] = number(*step.alpha);
   }

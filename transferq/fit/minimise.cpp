@@ -50,7 +50,7 @@ std::vector<double> minimise(const Objective& objective, const std::vector<doubl
   if (!(norm(gradient) <= 1e-4 * std::max(norm(point), 1.0))) {
     throw Error(
         ErrorKind::input,
-        fmt::format("the fit does not converge (L-BFGS code {}); give a larger --l2", code));
+        fmt::format("the fit does not converge (L-BFGS code {}); a larger --l2 may help", code));
   }
   return point;
 }

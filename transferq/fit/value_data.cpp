@@ -24,12 +24,12 @@ std::optional<LoggedStep> step_of(const json& step, std::size_t at) {
                   "its candidates are blocks; a value is learned of single tokens (leave out "
                   "--block)");
     }
-    if (!candidate.at("value").is_number()) continue;
+    if (!candidate.at("value").is_number() || candidate.value("given_up", false)) continue;
     out.candidates.push_back(candidate.at("token").get<Token>());
     out.logprobs.push_back(candidate.at("logprob").get<double>());
     out.values.push_back(candidate.at("value").get<double>());
   }
-  if (out.candidates.size() < 2) return std::nullopt;
+  if (out.candidates.size() < 2 || !step.value("rolled_out", true)) return std::nullopt;
   return out;
 }
 
@@ -37,6 +37,9 @@ LoggedRun run_of(const json& row, const std::string& source, std::size_t line) {
   LoggedRun run;
   run.source = source;
   run.prompt = row_prompt(row, line);
+  if (row.value("decoder", "") == "args") {
+    throw Error(ErrorKind::input, "the decoder args rolls nothing out; log runs of tq or cd");
+  }
   const auto steps = row.find("steps");
   if (steps == row.end()) {
     throw Error(ErrorKind::input,

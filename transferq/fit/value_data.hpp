@@ -28,9 +28,10 @@ struct LoggedRun {
   std::vector<LoggedStep> steps;
 };
 
-// Reads a file of rows, gzip-compressed or not. Candidates without a value are left out, and steps
-// of fewer than two such; rows without a step that is left are, too. Throws Error: io if the file
-// can't be read; input, naming file and line, for a row that is no logged run or logs blocks.
+// Reads a file of rows, gzip-compressed or not. Candidates whose value is not that of whole
+// roll-outs are left out (given up on the way, predicted, of the text so far), and steps of fewer
+// than two others; rows without a step that is left are, too. Throws Error: io if the file can't be
+// read; input, naming file and line, for a row that is no logged run or logs blocks.
 std::vector<LoggedRun> read_logged_runs(const std::filesystem::path& path);
 
 }  // namespace tq

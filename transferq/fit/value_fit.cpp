@@ -47,6 +47,7 @@ struct Moments {
   Vector targets;      // sum x y
   double squares = 0;  // sum y^2
   double count = 0;
+  double freedom = 0;  // rows beyond the steps' means
 
   explicit Moments(Eigen::Index columns)
       : products(Matrix::Zero(columns, columns)), targets(Vector::Zero(columns)) {}
@@ -55,12 +56,14 @@ struct Moments {
       : products(m.products.topLeftCorner(columns, columns)),
         targets(m.targets.head(columns)),
         squares(m.squares),
-        count(m.count) {}
+        count(m.count),
+        freedom(m.freedom) {}
   Moments& operator+=(const Moments& more) {
     products += more.products;
     targets += more.targets;
     squares += more.squares;
     count += more.count;
+    freedom += more.freedom;
     return *this;
   }
   void add(const Matrix& x, const Vector& y) {
@@ -68,6 +71,7 @@ struct Moments {
     targets.noalias() += x.transpose() * y;
     squares += y.squaredNorm();
     count += static_cast<double>(y.size());
+    freedom += static_cast<double>(y.size()) - 1;
   }
   // Mean squared error of weights.
   double loss(const Vector& w) const {
@@ -116,7 +120,8 @@ std::optional<Vector> reward_map(const Moments& m) {
   const Matrix a = m.products.topLeftCorner(d, d);
   const Vector y = m.products.col(d).head(d);
   const double total = m.products(d, d);
-  if (!(total > 0)) return std::nullopt;
+  // With fewer rows than that, anything is linear in the state.
+  if (!(total > 0) || m.freedom < 2 * static_cast<double>(d)) return std::nullopt;
   const Vector w = solve(a, y);
   const double missed = total - 2 * w.dot(y) + w.dot(a * w);
   if (missed > 1e-4 * total) return std::nullopt;
@@ -126,7 +131,11 @@ std::optional<Vector> reward_map(const Moments& m) {
 void check_prompts(const ValueRows& rows, std::span<const std::size_t> steps, std::size_t folds) {
   std::set<std::string> prompts;
   for (const std::size_t step : steps) prompts.insert(rows.groups[step]);
-  if (folds >= 2 && prompts.size() >= std::max<std::size_t>(folds, 4)) return;
+  if (folds < 2) {
+    throw Error(ErrorKind::usage,
+                fmt::format("--folds {} is no cross-validation; give 2 or more", folds));
+  }
+  if (prompts.size() >= std::max<std::size_t>(folds, 4)) return;
   throw Error(ErrorKind::input,
               fmt::format("{} prompts to fit on are too few for {} folds; log the roll-outs of at "
                           "least 6 prompts, better 50",
@@ -170,10 +179,6 @@ double rank_correlation(std::span<const double> a, std::span<const double> b) {
   y.array() -= y.mean();
   const double scale = x.norm() * y.norm();
   return scale > 0 ? x.dot(y) / scale : 0;
-}
-
-Split hold_out_steps(const ValueRows& rows, double fraction, std::uint64_t seed) {
-  return hold_out(rows.groups, fraction, seed);
 }
 
 ValueFit fit_value(const ValueRows& rows, std::span<const std::size_t> steps,

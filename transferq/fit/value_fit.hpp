@@ -20,7 +20,6 @@
 #include <vector>
 
 #include "transferq/eval/metrics/bootstrap.hpp"
-#include "transferq/fit/head_fit.hpp"
 #include "transferq/fit/linear_fit.hpp"
 #include "transferq/fit/value_states.hpp"
 
@@ -55,9 +54,6 @@ struct ValueFit {
   std::vector<ValueTrial> trials;
   bool from_reward = false;  // the reward of the text so far is linear in the state
 };
-
-// One a prompt of the steps, split as hold_out() does; indices are steps.
-Split hold_out_steps(const ValueRows& rows, double fraction, std::uint64_t seed);
 
 // Fits on the steps named. Throws Error (input) for too few prompts, or values or states that are
 // not finite.

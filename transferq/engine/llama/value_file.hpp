@@ -3,7 +3,7 @@
 //
 // Keys: general.architecture = "transferq-value"; transferq.value.{version, name, base.name,
 // base.identity, reward, reward.identity, policy, provenance, data, program, bias, l2, seed,
-// fitted, held_out, correlation, gain, gain.one_step, gain.best, loss}; tensors value.weight, F32
+// fitted, held_out, correlation, gain, gain.one_step, gain.best}; tensors value.weight, F32
 // [hidden size], and, where the reward's distribution was fitted, value.levels [levels],
 // value.levels.bias [levels] and value.levels.weight [levels x hidden size].
 #pragma once

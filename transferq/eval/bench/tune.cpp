@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/logspace.hpp"
@@ -80,11 +81,6 @@ TuneResult tune(const Policy& policy, const Prompt& prompt, BatchShape shape,
     SessionOptions session = out.best;
     session.flash = flash;
     measured(fmt::format("flash attention {}", flash == Flash::on ? "on" : "off"), session);
-  }
-  for (const std::size_t size : {32u, 128u}) {
-    SessionOptions session = out.best;
-    session.micro_batch = size;
-    measured(fmt::format("micro-batch {}", size), session);
   }
   return out;
 }

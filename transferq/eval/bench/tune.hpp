@@ -1,6 +1,6 @@
 // Which of the engine's settings are the fastest on this machine for a policy and a shape of
 // batches: each is measured by the engine alone, and what it computes is compared with what the
-// settings before it do, so that none is taken that is wrong.
+// first does, so that none is taken that is wrong.
 #pragma once
 
 #include <functional>
@@ -25,11 +25,11 @@ struct TuneResult {
 };
 
 // Beyond this much, a difference of log-probabilities is no rounding.
-inline constexpr double kRounding = 0.1;
+inline constexpr double kRounding = 0.05;
 
-// Tries threads (1, 2, 4, ... up to those of `options.session`), then flash attention, then the
-// micro-batch, each with the best of what was tried before. A setting replaces another when it is
-// right and at least 3% faster. `evaluations` are measured of each. `show` is called with each row
+// Tries threads (those of `options.session`, then fewer powers of two), then flash attention, with
+// the best of what was tried before. A setting replaces another when it is right and at least 3%
+// faster. `evaluations` are measured of each. `show` is called with each row
 // as it is there. Throws Error as measure_engine does.
 TuneResult tune(const Policy& policy, const Prompt& prompt, BatchShape shape,
                 std::size_t evaluations, const BenchOptions& options,
