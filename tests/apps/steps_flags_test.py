@@ -1,4 +1,4 @@
-"""--commit, --block, --min-p, --halve and --kl-budget reach the decoder, by flags and setup file."""
+"""--commit, --block, --min-p, --halve, --last and --kl-budget reach the decoder, by flags and setup file."""
 
 import json
 import unittest
@@ -49,6 +49,12 @@ class StepsFlagsTest(TinyTest):
         for i, count in enumerate(possible):  # behind the last pause there must be room
             self.assertIn(count, (2, 3, 4) if i < 6 else (4,))
         self.assertEqual(possible[0], 2)
+        self.assertLess(row["evaluations"]["policy"], self.steps()[0]["evaluations"]["policy"])
+
+    def test_last(self):
+        row, steps = self.steps("--last", 4)
+        early = [step.get("rolled_out") is False for step in steps]
+        self.assertEqual(early, [i < 5 for i in range(len(steps))])
         self.assertLess(row["evaluations"]["policy"], self.steps()[0]["evaluations"]["policy"])
 
     def test_kl_budget(self):

@@ -1,0 +1,103 @@
+// Roll-outs in the last tokens alone: before, a step is one of ARGS; from there on it is as ever.
+#include <gtest/gtest.h>
+
+#include "tests/decode/decoding.hpp"
+
+namespace tq {
+namespace {
+
+using testing::Answer;
+using testing::expect_error;
+
+constexpr std::size_t kTokens = 8, kTop = 5, kHorizon = 3;
+
+class LastTest : public ::testing::Test {
+ protected:
+  static DecoderOptions options(std::size_t last) {
+    DecoderOptions out{.name = "tq", .alpha = 0.2, .top_k = kTop, .horizon = kHorizon};
+    out.last = last;
+    return out;
+  }
+  Answer decode(const DecoderOptions& o) const {
+    const auto noise = testing::reward_of(
+        [](const Draft& d) { return uniform({.prompt = hash32(d.text.data(), d.text.size())}); });
+    return testing::run(testing::setup_of(table_, o, noise, kTokens), make_prompt("a", "1."),
+                        testing::session_of(4000, 300));
+  }
+  // A table that never ends, so that costs are exact.
+  const Policy table_{testing::random_table(7, 3), Format::raw};
+};
+
+TEST_F(LastTest, AsManyTokensAsThereAreChangeNothing) {
+  for (const Choose choose : {Choose::greedy, Choose::sample}) {
+    DecoderOptions o = options(0);
+    o.choose = choose;
+    const Answer all = decode(o);
+    o.last = kTokens;
+    const Answer same = decode(o);
+    EXPECT_EQ(same.decoded.tokens, all.decoded.tokens);
+    EXPECT_EQ(same.evaluations.policy, all.evaluations.policy);
+    for (const Step& step : same.steps) EXPECT_TRUE(step.rolled_out);
+  }
+}
+
+TEST_F(LastTest, EarlierStepsAreThoseOfArgs) {
+  for (const Choose choose : {Choose::greedy, Choose::sample}) {
+    for (const std::size_t last : {2u, 4u}) {
+      DecoderOptions o = options(last);
+      o.choose = choose;
+      const Answer late = decode(o);
+      o.last = 0;
+      o.name = "args";
+      const Answer args = decode(o);
+      for (std::size_t s = 0; s < kTokens - last; ++s) {
+        EXPECT_FALSE(late.steps[s].rolled_out);
+        ASSERT_EQ(late.steps[s].token, args.steps[s].token);
+        for (std::size_t i = 0; i < kTop; ++i) {
+          EXPECT_EQ(late.steps[s].candidates[i].value, args.steps[s].candidates[i].value);
+        }
+      }
+      EXPECT_TRUE(late.steps[kTokens - last].rolled_out);
+    }
+  }
+}
+
+// Before, the committed token alone; from there on k candidates and what their roll-outs reach, but
+// for the last token of each, which nobody looks behind.
+TEST_F(LastTest, CostsRollOutsInTheLastTokensAlone) {
+  std::uint64_t expected = kTokens - 4;
+  for (std::size_t room = 4; room > 0; --room) {
+    const std::size_t depth = std::min(kHorizon, room - 1);
+    expected += depth > 0 ? kTop * depth : 0;
+  }
+  EXPECT_EQ(decode(options(4)).evaluations.policy, expected);
+}
+
+TEST_F(LastTest, CommitsBeginWithTheRollOuts) {
+  DecoderOptions o = options(4);
+  o.commit = 2;
+  const Answer out = decode(o);
+  for (std::size_t s = 0; s < kTokens; ++s) {
+    EXPECT_EQ(out.steps[s].candidates.empty(), s > 4 && s % 2 == 1) << s;
+  }
+}
+
+TEST_F(LastTest, RefusesWhatHasNoRollOutsOrNoTextSoFar) {
+  const auto refused = [&](const DecoderOptions& o, const std::vector<std::string>& words) {
+    expect_error(ErrorKind::usage, words, [&] { make_decoder(o, 1000); });
+  };
+  DecoderOptions o = options(4);
+  o.horizon = 0;
+  refused(o, {"--last 4", "--horizon 0"});
+  o = options(4);
+  o.name = "args";
+  refused(o, {"--last 4", "args"});
+  o.name = "best-of";
+  refused(o, {"--last 4", "best-of"});
+  o = options(4);
+  o.finished_only = true;
+  refused(o, {"--last 4", "can't score"});
+}
+
+}  // namespace
+}  // namespace tq
