@@ -92,7 +92,7 @@ void add_source_flags(CLI::App& command, FitFlags& f) {
   command.add_flag("--force", f.force,
                    "Of a value: write it even if it chooses no better than the reward of the text "
                    "so far");
-  command.add_option("--out", f.out, "The head")->option_text("FILE.gguf");
+  command.add_option("--out", f.out, "The head, or the value")->option_text("FILE.gguf");
   command.add_option("--name", f.name, "What it rewards")->option_text("NAME [from --out]");
 }
 
@@ -147,7 +147,7 @@ void run_fit(const CLI::App& command, const FitFlags& f) {
         "give --data FILE to fit a head, --value FILE to learn a value, or --from-json FILE "
         "or --from-safetensors FILE to import one");
   }
-  if (f.out.empty()) throw Error(ErrorKind::usage, "--out FILE.gguf is missing: the head");
+  if (f.out.empty()) throw Error(ErrorKind::usage, "--out FILE.gguf is missing: the head or value");
   if (f.value.empty() && (!f.reward.empty() || f.levels > 0 || f.force)) {
     throw Error(ErrorKind::usage,
                 "--reward, --levels and --force are for a value; give --value FILE, or leave them "
@@ -158,7 +158,7 @@ void run_fit(const CLI::App& command, const FitFlags& f) {
   }
   if (f.max_tokens == 0) throw Error(ErrorKind::usage, "--max-tokens 0 leaves no text; give more");
   if (!f.value.empty()) {
-    fit_value(f);
+    fit_on_logs(f);
   } else {
     f.data.empty() ? import_head(f) : fit_on_data(f);
   }

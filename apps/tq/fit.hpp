@@ -1,4 +1,5 @@
-// tq fit in its parts: the flags, the import of a head fitted elsewhere, a fit on data.
+// tq fit in its parts: the flags, the import of a head fitted elsewhere, a fit on data, a value
+// learned from logs.
 #pragma once
 
 #include <cstdint>
@@ -59,7 +60,7 @@ std::optional<double> strength(const std::string& l2);
 SessionOptions session_of(const FitFlags& flags);
 
 void import_head(const FitFlags& flags);
-void fit_value(const FitFlags& flags);
+void fit_on_logs(const FitFlags& flags);
 void fit_on_data(const FitFlags& flags);
 
 }  // namespace tq::app

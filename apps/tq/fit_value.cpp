@@ -172,7 +172,7 @@ ValueFile file_of(const FitFlags& f, const ValueReport& r, const Policy& policy,
 
 }  // namespace
 
-void fit_value(const FitFlags& f) {
+void fit_on_logs(const FitFlags& f) {
   const std::stop_token stop = stop_on_signals();
   const std::optional<double> l2 = strength(f.l2);
   if (f.reward.empty()) {

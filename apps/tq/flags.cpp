@@ -235,7 +235,7 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
                     reward->info().name));
   }
   std::vector<std::string> remarks = warnings(f.decoder);
-  for (std::string& remark : check_value(f, roller, reward.get())) {
+  for (std::string& remark : check_learned_value(f, roller, reward.get())) {
     remarks.push_back(std::move(remark));
   }
   const std::shared_ptr<const Reward> baseline_reward =

@@ -44,8 +44,8 @@ void settle_value(DecodingFlags& f) {
   f.decoder.horizon = 0;
 }
 
-std::vector<std::string> check_value(const DecodingFlags& f, const Policy& roller,
-                                     const Reward* reward) {
+std::vector<std::string> check_learned_value(const DecodingFlags& f, const Policy& roller,
+                                             const Reward* reward) {
   if (f.decoder.learned == nullptr) return {};
   check_model(*f.decoder.learned, roller.model(), yes_or_no(value_spec(f), "force", false));
   const ValueFile& file = f.decoder.learned->file();

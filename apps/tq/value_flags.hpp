@@ -16,7 +16,7 @@ void settle_value(DecodingFlags& flags);
 
 // Throws Error (model) when the value was fitted on another model than `roller`, which rolls out.
 // Returns what a person should know of the two, a line each.
-std::vector<std::string> check_value(const DecodingFlags& flags, const Policy& roller,
-                                     const Reward* reward);
+std::vector<std::string> check_learned_value(const DecodingFlags& flags, const Policy& roller,
+                                             const Reward* reward);
 
 }  // namespace tq::app

@@ -11,7 +11,8 @@
 // h: with R = 3 and h = 16, 6 instead of 17 tokens a candidate, where the reward reads states.
 //
 // A learned value (value/learned.hpp) may choose before: of the candidates it lets those `screen`
-// roll out that it ranks highest, by the same sum.
+// roll out that it ranks highest, by the same sum. It does so at 0 tokens; a pause that halving has
+// there is its.
 //
 // Not thread-safe; lives for one step.
 #pragma once
