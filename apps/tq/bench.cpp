@@ -250,9 +250,10 @@ void run_tune(const BenchFlags& f, const Contender& contender, std::stop_token s
 void run_bench(CLI::App& command, BenchFlags& f) {
   const std::stop_token stop = stop_on_signals();
   if (!f.decoding.setup.empty()) apply_setup_file(command, f.decoding.setup);
-  apply_profile(command, f.decoding.profile, f.decoding.budget);
-  check(command, f);
   ModelStore models({f.decoding.gpu_layers});
+  apply_profile(command, f.decoding.profile, f.decoding.budget,
+                [&] { return time_passes(f.decoding, models, stop); });
+  check(command, f);
   std::vector<Contender> all = contenders(f, models);
   if (f.tune) return run_tune(f, all.back(), stop);
   Bench bench(f, std::move(all), stop);

@@ -102,10 +102,12 @@ void add_reading_flags(CLI::App& command, FitFlags& f) {
              "chat");
   add_choice(command, "--text", f.text, "What the head reads", {"conversation", "response"},
              "conversation where there are prompts");
-  add_choice(command, "--pooling", f.pooling,
-             "The last token's hidden state, or the mean over the response; auto: what validates "
-             "better. Of an imported head also end: at the token that ends the turn",
-             {"auto", "last", "mean", "end"}, "auto");
+  command
+      .add_option("--pooling", f.pooling,
+                  "The last token's hidden state; mean, max or min over the response; or several "
+                  "of them side by side, last,mean,max,min; auto: what validates best. Of an "
+                  "imported head also end: at the token that ends the turn")
+      ->option_text("auto|LIST [auto]");
   command.add_option("--limit", f.limit, "Fit on a sample of this many examples")
       ->option_text("N [all]")
       ->check(count());

@@ -91,6 +91,16 @@ FeatureSet make_set(const std::vector<Unit>& units, bool pairs, FeatureMatrix fe
   return set;
 }
 
+// The poolings to choose from.
+std::vector<std::string> poolings_of(const FitFlags& f) {
+  if (f.pooling == "auto") return {"last", "mean", "last,mean", "last,mean,max,min"};
+  const std::optional<HeadPooling> pooling = head_pooling(f.pooling);
+  if (pooling && !pooling->end) return {f.pooling};
+  throw Error(ErrorKind::usage,
+              fmt::format("--pooling {} {}; give auto, or some of last,mean,max,min in this order",
+                          f.pooling, pooling ? "is for imported heads" : "is not known"));
+}
+
 HeadFile head_of(const FitFlags& f, const FitReport& r, const Model& model) {
   HeadFile head;
   head.name = head_name(f);
@@ -111,14 +121,9 @@ HeadFile head_of(const FitFlags& f, const FitReport& r, const Model& model) {
 }
 
 ExtractOptions extract_options(const FitFlags& f, bool prompts) {
-  if (f.pooling == "end") {
-    throw Error(ErrorKind::usage,
-                "--pooling end is for imported heads; fit with auto, last or mean");
-  }
   ExtractOptions options;
   options.conversation = prompts;
-  options.last = f.pooling != "mean";
-  options.mean = f.pooling != "last";
+  options.pooling = *head_pooling(poolings_of(f).back());
   options.max_tokens = f.max_tokens;
   options.store = features_folder();
   options.session = session_of(f);
@@ -175,6 +180,7 @@ Units read_units(const std::string& files, const std::string& format, const std:
 void fit_on_data(const FitFlags& f) {
   const std::stop_token stop = stop_on_signals();
   const std::optional<double> l2 = strength(f.l2);
+  poolings_of(f);  // a mistake is told before anything is read
   check_out(f.out);
   ModelStore models({f.gpu_layers});
   const Policy base(models.model(f.model), f.format == "raw" ? Format::raw : Format::chat);
@@ -201,11 +207,11 @@ void fit_on_data(const FitFlags& f) {
     r.features = extract_features(units.units, base, options, stop, [&] { progress.advance(); });
   }
   std::vector<FeatureSet> sets;
-  for (auto& [name, matrix] : {std::pair{"last", &r.features.last}, {"mean", &r.features.mean}}) {
-    if (matrix->columns == 0) continue;
-    sets.push_back(make_set(units.units, units.pairs, std::move(*matrix)));
-    r.poolings.emplace_back(name);
+  r.poolings = poolings_of(f);
+  for (const std::string& name : r.poolings) {
+    sets.push_back(make_set(units.units, units.pairs, pooled_by(*head_pooling(name), r.features)));
   }
+  r.features.features = {};  // the sets have them
   std::vector<const FeatureSet*> views;
   for (const FeatureSet& set : sets) views.push_back(&set);
   r.fit = fit_head(views, split,

@@ -10,6 +10,7 @@
 #include "transferq/core/error.hpp"
 #include "transferq/engine/llama/head_file.hpp"
 #include "transferq/policy/model_store.hpp"
+#include "transferq/reward/features.hpp"
 
 namespace tq::app {
 namespace {
@@ -42,28 +43,41 @@ HeadFile imported(const FitFlags& f, const Model& model) {
                                               "may have \"bias\", \"feature\" and \"trained_on\"",
                                               f.from_json));
   }
-  if (head.weights.size() != model.hidden_size()) {
-    throw Error(ErrorKind::model,
-                fmt::format("{} has {} weights, but {} has {} hidden values; name "
-                            "the model it was fitted on with --model",
-                            f.from_json, head.weights.size(), model.name(), model.hidden_size()));
-  }
+  head.pooling = "last";
   head.base_name = model.name();
   head.base_identity = model.identity();
   head.text = f.text.empty() ? "conversation" : f.text;
-  head.pooling = "last";
   return head;
+}
+
+void check_width(const HeadFile& head, const Model& model, const FitFlags& f) {
+  const std::size_t states = head_pooling(head.pooling)->parts();
+  if (head.weights.size() == states * model.hidden_size()) return;
+  throw Error(ErrorKind::model,
+              fmt::format("{} has {} weights, but {} has {} hidden values{}; name the model it was "
+                          "fitted on with --model",
+                          f.from_json.empty() ? f.safetensors.file.string() : f.from_json,
+                          head.weights.size(), model.name(), model.hidden_size(),
+                          states == 1 ? ""
+                                      : fmt::format(", and --pooling {} takes {} times as many",
+                                                    head.pooling, states)));
 }
 
 }  // namespace
 
 void import_head(const FitFlags& f) {
+  if (f.pooling != "auto" && !head_pooling(f.pooling)) {
+    throw Error(ErrorKind::usage, fmt::format("--pooling {} is neither end nor some of "
+                                              "last,mean,max,min in this order",
+                                              f.pooling));
+  }
   ModelStore models;
   const auto model = models.model(f.model);
   HeadFile head =
       f.from_json.empty() ? import_safetensors(f.safetensors, *model) : imported(f, *model);
   head.name = head_name(f);
   if (f.pooling != "auto") head.pooling = f.pooling;
+  check_width(head, *model, f);
   write_head(f.out, head);
   print(fmt::format("wrote {}, a head for {}\n", f.out, model->name()));
 }

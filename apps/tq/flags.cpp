@@ -31,6 +31,12 @@ std::string check_whole(const std::string& text, std::uint64_t most) {
   return fmt::format("'{}' is not a whole number from 0 to {}", text, most);
 }
 
+std::optional<Policy> baseline_of(const DecodingFlags& f, ModelStore& models) {
+  if (f.baseline.empty()) return std::nullopt;
+  const std::string same_model = named_model(f.model, "--model");
+  return models.policy(f.baseline, "--baseline", format_of(f), same_model);
+}
+
 }  // namespace
 
 CLI::Validator one_of(std::vector<std::string> names) {
@@ -193,6 +199,15 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   add_session_flags(command, f);
 }
 
+PassTime time_passes(const DecodingFlags& f, ModelStore& models, std::stop_token stop) {
+  const Policy reference = models.policy(f.model, "--model", format_of(f));
+  SessionOptions session = session_options_of(f);
+  apply_tuning(f, reference.model(), session);
+  const bool by_baseline = !f.baseline.empty() && f.decoder.name != "cd";
+  return measure_passes(by_baseline ? *baseline_of(f, models) : reference, session,
+                        std::move(stop));
+}
+
 Run prepare(DecodingFlags& f, ModelStore& models) {
   SessionOptions session = session_options_of(f);
   if (f.max_tokens == 0) {
@@ -216,11 +231,7 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
 
   const Format form = format_of(f);
   Policy reference = models.policy(f.model, "--model", form);
-  std::optional<Policy> baseline;
-  if (!f.baseline.empty()) {
-    const std::string same_model = named_model(f.model, "--model");
-    baseline = models.policy(f.baseline, "--baseline", form, same_model);
-  }
+  std::optional<Policy> baseline = baseline_of(f, models);
   apply_tuning(f, reference.model(), session);
   const Policy& roller = baseline && roles.grows == Proposal::baseline ? *baseline : reference;
   std::shared_ptr<const Reward> reward;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "transferq/decode/factory.hpp"
+#include "transferq/eval/bench/measure.hpp"
 #include "transferq/eval/generator.hpp"
 #include "transferq/policy/model_store.hpp"
 
@@ -38,7 +39,7 @@ struct DecodingFlags : SessionFlags {
   DecoderOptions decoder;
   std::optional<std::size_t> horizon;  // of the decoder, where it is given
   std::string profile;                 // see profiles.hpp, as for the next
-  double budget = 0;
+  std::string budget;
   std::size_t max_tokens = 128;
   std::uint64_t seed = 0;
 };
@@ -78,6 +79,10 @@ SessionOptions session_options_of(const SessionFlags& flags);
 Format format_of(const SessionFlags& flags);
 
 void add_decoding_flags(CLI::App& command, DecodingFlags& flags);
+
+// What the engine takes on this machine for the policy that rolls out, whatever else a step does.
+// Throws as prepare() does.
+PassTime time_passes(const DecodingFlags& flags, ModelStore& models, std::stop_token stop);
 
 // A run made ready: models loaded, decoder and reward built.
 struct Run {

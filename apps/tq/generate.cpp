@@ -257,8 +257,10 @@ void generate_rows(const GenerateFlags& f, const Run& run, std::vector<Prompt> p
 void run_generate(CLI::App& command, GenerateFlags& f) {
   const std::stop_token stop = stop_on_signals();
   if (!f.decoding.setup.empty()) apply_setup_file(command, f.decoding.setup);
-  apply_profile(command, f.decoding.profile, f.decoding.budget);
   ModelStore models({f.decoding.gpu_layers});
+  std::function<PassTime()> passes;
+  if (f.out.empty()) passes = [&] { return time_passes(f.decoding, models, stop); };
+  apply_profile(command, f.decoding.profile, f.decoding.budget, passes);
   const std::vector<Prompt> prompts = load_prompts(f);
   const Run run = prepare(f.decoding, models);
   warn(run.warnings);

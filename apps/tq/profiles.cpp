@@ -4,14 +4,20 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "flags.hpp"
 #include "transferq/core/error.hpp"
+#include "warnings.hpp"
 
 namespace tq::app {
 namespace {
+
+// Tokens of the responses that the frontier was measured with.
+constexpr std::size_t kMeasured = 32;
 
 // Settings on the frontier of reward against cost.
 struct Effort {
@@ -40,15 +46,18 @@ std::vector<std::string> names() {
   return out;
 }
 
+std::string described(const Effort& e) {
+  return fmt::format(
+      "--top-k {} --min-p {} --horizon {} --last {} --halve {} --commit {} --rollout-choose greedy",
+      e.top_k, e.min_p, e.horizon, e.last, e.halvings, e.commit);
+}
+
 // fast is --top-k ..., as in a help text.
 std::vector<std::string> described() {
   std::vector<std::string> out;
   for (const Effort& e : efforts()) {
     if (e.profile.empty()) continue;
-    out.push_back(
-        fmt::format("{} is --top-k {} --min-p {} --horizon {} --last {} --halve {} --commit {} "
-                    "--rollout-choose greedy",
-                    e.profile, e.top_k, e.min_p, e.horizon, e.last, e.halvings, e.commit));
+    out.push_back(e.profile + " is " + described(e));
   }
   return out;
 }
@@ -69,26 +78,70 @@ const Effort& of_profile(const std::string& name) {
                        [&](const Effort& effort) { return effort.profile == name; });
 }
 
-const Effort& within(double budget) {
-  if (!(budget > 0)) {
-    throw Error(ErrorKind::usage,
-                fmt::format("--budget {} must be a number of token evaluations above 0", budget));
-  }
+std::string shown(double cost) { return fmt::format("{:.{}f}", cost, cost < 10 ? 1 : 0); }
+
+// The dearest one whose cost is no more than the budget.
+const Effort& within(const std::string& flag, double budget, const std::string& unit,
+                     const std::function<double(const Effort&)>& cost) {
   const Effort* best = nullptr;
   for (const Effort& effort : efforts()) {
-    if (effort.evaluations <= budget) best = &effort;
+    if (cost(effort) <= budget) best = &effort;
   }
   if (best != nullptr) return *best;
   throw Error(ErrorKind::usage,
-              fmt::format("--budget {:g} is less than the cheapest settings cost, about {:g} token "
-                          "evaluations a token; give more, or use --decoder args with a small "
-                          "--top-k",
-                          budget, efforts().front().evaluations));
+              fmt::format("{} is less than the cheapest settings cost, about {} {} a token; give "
+                          "more, or use --decoder args with a small --top-k",
+                          flag, shown(cost(efforts().front())), unit));
+}
+
+// Forward passes a token, of a response of so many: one for the candidates and one for each further
+// token of their roll-outs.
+double passes_of(const Effort& effort, std::size_t tokens) {
+  std::size_t passes = 0;
+  for (std::size_t room = tokens; room > 0; --room) {
+    const bool rolls = effort.last == 0 || room <= effort.last;
+    passes += 1 + (rolls ? std::min(effort.horizon, room - 1) : 0);
+  }
+  return static_cast<double>(passes) / static_cast<double>(tokens);
+}
+
+// The settings for `20` (token evaluations a token) or `200ms` (of a token).
+const Effort& of_budget(const std::string& budget, const std::function<PassTime()>& passes) {
+  const std::string flag = "--budget " + budget;
+  double number = 0;
+  const char* const end = budget.data() + budget.size();
+  const auto [at, error] = std::from_chars(budget.data(), end, number);
+  const std::string_view unit(at, static_cast<std::size_t>(end - at));
+  if (error != std::errc() || (unit != "" && unit != "ms") || !(number > 0)) {
+    throw Error(ErrorKind::usage,
+                flag +
+                    " must be a number above 0: of token evaluations, or, with ms behind it, of "
+                    "milliseconds");
+  }
+  if (unit.empty()) {
+    return within(flag, number, "token evaluations",
+                  [](const Effort& effort) { return effort.evaluations; });
+  }
+  if (!passes) {
+    throw Error(ErrorKind::usage,
+                flag +
+                    " depends on the machine, and rows must not: they may be made in several "
+                    "runs. Give a number of token evaluations, or leave out --out");
+  }
+  const PassTime time = passes();
+  const auto cost = [&](const Effort& effort) {
+    return 1000 * (time.pass * passes_of(effort, kMeasured) + time.branch * effort.evaluations);
+  };
+  const Effort& effort = within(flag, number, "ms", cost);
+  warn({fmt::format("{}: {}, about {} ms a token on this machine (plain decoding: {})", flag,
+                    described(effort), shown(cost(effort)),
+                    shown(1000 * (time.pass + time.branch)))});
+  return effort;
 }
 
 }  // namespace
 
-void add_profile_flags(CLI::App& command, std::string& profile, double& budget) {
+void add_profile_flags(CLI::App& command, std::string& profile, std::string& budget) {
   command
       .add_option(
           "--profile", profile,
@@ -100,14 +153,15 @@ void add_profile_flags(CLI::App& command, std::string& profile, double& budget) 
   command
       .add_option("--budget", budget,
                   "The same by a number: the best settings that cost at most about this many token "
-                  "evaluations a token")
-      ->option_text("NUMBER");
+                  "evaluations a token, or milliseconds, for which the engine is measured first")
+      ->option_text("NUMBER|NUMBERms");
 }
 
-void apply_profile(CLI::App& command, const std::string& profile, double budget) {
+void apply_profile(CLI::App& command, const std::string& profile, const std::string& budget,
+                   const std::function<PassTime()>& passes) {
   const bool by_name = given(command, "--profile"), by_number = given(command, "--budget");
   if (!by_name && !by_number) return;
-  const std::string flag = by_name ? "--profile " + profile : fmt::format("--budget {:g}", budget);
+  const std::string flag = by_name ? "--profile " + profile : "--budget " + budget;
   if (by_name && by_number) {
     throw Error(ErrorKind::usage, "give either --profile or --budget, not both");
   }
@@ -123,7 +177,7 @@ void apply_profile(CLI::App& command, const std::string& profile, double budget)
                                               "lets none; add --screen N, or leave one out",
                                               flag));
   }
-  const Effort& effort = by_name ? of_profile(profile) : within(budget);
+  const Effort& effort = by_name ? of_profile(profile) : of_budget(budget, passes);
   const auto number = [&](const char* name) {
     return given(command, name) ? command.get_option(name)->as<std::size_t>() : 0;
   };

@@ -51,7 +51,7 @@ class LearningTest(FitTest):
         self.assertEqual(report["loss"], "pairwise" if pairs else "logistic")
         self.assertEqual(report["fitted"], 4 * report["held_out"])
         self.assertEqual(report["learning_curve"][-1]["accuracy"], report["accuracy"])
-        self.assertEqual(len(report["cross_validation"]), 22)
+        self.assertEqual(len(report["cross_validation"]), 44)  # 4 poolings
         calibration = report["calibration"]
         self.assertTrue(calibration["low"] < calibration["mean"] < calibration["high"])
         self.assertGreater(calibration["spread"], 0)
@@ -76,7 +76,8 @@ class LearningTest(FitTest):
         self.assertEqual(report["text"], "conversation")
 
     def test_the_head_works_as_a_reward(self):
-        for data, pooling in ((self.pairs(), "mean"), (self.labelled(), "last")):
+        for data, pooling in ((self.pairs(), "mean"), (self.labelled(), "last"),
+                              (self.pairs(), "last,mean,max,min")):
             with self.subTest(data=data.name):
                 self.report(data, "--pooling", pooling)
                 for decoder in ("tq", "best-of"):
@@ -84,6 +85,11 @@ class LearningTest(FitTest):
                                    f"head={self.folder}/head.gguf", "--max-tokens", 4, "--top-k", 3,
                                    "--horizon", 2, "--samples", 3)
                     self.assertIsInstance(row["reward"], float)
+
+    def test_a_pooling_that_is_none(self):
+        for pooling in ("last,", "mean,last", "median", "end"):
+            self.assert_fails(self.fit(self.pairs(), "--pooling", pooling), 2, "--pooling", pooling,
+                              "last,mean,max,min")
 
     def test_a_test_of_its_own(self):
         data = self.labelled()

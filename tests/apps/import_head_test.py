@@ -79,6 +79,18 @@ class ImportHeadTest(TinyTest):
         self.assertEqual(last, self.rewards_of_json(ROWS[2], 0, "last"))
         self.assertNotEqual(last, self.rewards_of_json(ROWS[2], 0))
 
+    def test_a_head_of_several_poolings(self):
+        both = self.rewards_of_json(ROWS[0] + ROWS[2], 0, "last,mean")
+        parts = zip(self.rewards_of_json(ROWS[0], 0, "last"),
+                    self.rewards_of_json(ROWS[2], 0, "mean"))
+        for reward, (last, mean) in zip(both, parts):
+            self.assertAlmostEqual(reward, last + mean, delta=1e-4)
+        file = self.write("head.json", json.dumps({"weights": ROWS[0]}))
+        for pooling, status, word in (("last,mean", 1, "2 times as many"), ("mean,", 2, "order")):
+            result = self.tq("fit", "--from-json", file, "--model", self.model, "--pooling", pooling,
+                             "--out", self.folder / "x.gguf")
+            self.assert_fails(result, status, "--pooling " + pooling, word)
+
     def test_a_label_by_its_name(self):
         self.write("config.json", json.dumps(
             {"id2label": {"0": "NEGATIVE", "1": "NEUTRAL", "2": "POSITIVE"}}))

@@ -1,5 +1,6 @@
 """--profile and --budget: settings by one word or one number, which everything else wins over."""
 
+import json
 import re
 import unittest
 
@@ -97,12 +98,36 @@ prompts = "prompts.jsonl"
         self.assertEqual(self.settings("--budget", least), self.settings("--profile", "fast"))
         self.assertNotEqual(self.settings("--budget", 25), self.settings("--budget", least))
 
+    def test_a_budget_in_milliseconds_is_measured(self):
+        for budget, profile in (("1e9ms", "thorough"), ("0.000001ms", None)):
+            ran = self.generate(*COMMON, "--budget", budget, "--json")
+            if profile is None:
+                self.assert_fails(ran, 2, "--budget 0.000001ms", "ms a token", "--decoder args")
+                continue
+            self.assert_ok(ran)
+            self.assertRegex(ran.err, r"--horizon 16 .*about [0-9.]+ ms a token on this machine")
+            self.assertEqual(json.loads(ran.out)["settings"], self.settings("--profile", profile))
+        self.assert_fails(self.generate(*COMMON, "--budget", "1e9ms", "--out", "r.jsonl"), 2,
+                          "1e9ms", "machine", "--out")
+        self.write_prompts(1)
+        setup = self.write("ms.toml", f"""
+name = "ms"
+model = "{self.model}"
+reward = "words=you"
+[data]
+prompts = "prompts.jsonl"
+[[decoder]]
+name = "own"
+budget = "200ms"
+""")
+        self.assert_fails(self.tq("eval", setup, "--out", "r.jsonl"), 2, "200ms", "machine")
+
     def test_mistakes(self):
         self.refuses(("--profile", "balancd"), "balancd", "balanced")
         self.refuses(("--profile", "fast", "--budget", 9), "--profile", "--budget", "not both")
         self.refuses(("--profile", "fast", "--decoder", "best-of"), "--profile fast", "best-of")
         self.refuses(("--budget", 9, "--decoder", "official"), "--budget 9", "official")
-        for value in ("0", "-1", "nan", "x"):
+        for value in ("0", "-1", "nan", "x", "5s", "ms", "0ms", "5 ms"):
             self.refuses(("--budget", value), "--budget")
         without = self.generate("Hi", "--profile", "fast")
         self.assert_fails(without, 2, "--reward")

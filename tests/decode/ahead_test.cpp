@@ -99,7 +99,8 @@ TEST(Ahead, TheSameTokensValuesAndKlForFewerEvaluations) {
     const Policy policy(testing::random_table(4, 9, seed, Token{3}), Format::raw);
     const Policy other(testing::random_table(4, 9, seed + 50, Token{3}), Format::raw);
     const Choose choose = seed % 2 == 0 ? Choose::greedy : Choose::sample;
-    for (const auto& reward : {testing::reward_of(noise), testing::head_on(policy, folder)}) {
+    for (const auto& reward : {testing::reward_of(noise), testing::head_on(policy, folder),
+                               testing::pooled_head_on(policy, folder)}) {
       for (const TokenValueOptions& options : variants(choose)) {
         for (const auto& baseline : {std::optional<Policy>(), std::optional<Policy>(other)}) {
           SCOPED_TRACE(::testing::Message()

@@ -20,9 +20,9 @@ class CombinedRewardTest : public ::testing::Test {
     write_head(path, testing::random_head(base.model(), seed));
     return make_linear_head(path, base);
   }
-  double fresh(const Reward& reward, const std::string& text) {
+  double fresh(const Reward& reward, const std::string& text, testing::Tokens tokens = {}) {
     SessionPool pool(session_of());
-    const std::vector<Draft> drafts{{text, {}, {}, false}};
+    const std::vector<Draft> drafts{{text, std::move(tokens), {}, false}};
     return reward.open(prompt_, pool, {60, 2, 20})->score(drafts).at(0);
   }
 
@@ -47,6 +47,40 @@ TEST_F(CombinedRewardTest, EveryDecoderScoresItsResponseAsFromNothing) {
     }
     ASSERT_TRUE(answer.decoded.reward.has_value()) << name;
     EXPECT_NEAR(*answer.decoded.reward, fresh(*reward, text), 2e-4) << name;
+  }
+}
+
+// Heads that read all states of a response, where the policy is their base: decoders bring them,
+// whatever they commit, cut or draw side by side.
+TEST_F(CombinedRewardTest, HeadsOverTheWholeResponseCostNothing) {
+  for (const std::string pooling : {"mean", "last,mean,max,min"}) {
+    const testing::TemporaryFolder folder;
+    const auto reward = testing::pooled_head_on(ours_, folder, pooling);
+    std::vector<DecoderOptions> all;
+    for (const char* name : {"greedy", "sample", "best-of", "soft-best-of", "args", "cd", "cbs",
+                             "speculative-rejection", "cards", "tq"}) {
+      all.push_back({.name = name, .top_k = 4, .horizon = 4, .samples = 4, .chunk = 3});
+      all.back().beams = 2;
+      all.back().cards.target = 0.3;
+    }
+    for (const bool greedy : {true, false}) {
+      DecoderOptions tq{.name = "tq", .top_k = 4, .horizon = 4, .greedy_rollouts = greedy};
+      tq.commit = 3;
+      all.push_back(tq);
+      tq.commit = 1;
+      tq.halvings = 2;
+      all.push_back(tq);
+    }
+    all.push_back({.name = "tq", .top_k = 4, .horizon = 3, .rollouts = 2});
+    all.back().block = 3;
+    for (const DecoderOptions& options : all) {
+      for (const SessionOptions& session : {session_of(600), session_of(300, 6)}) {
+        const auto answer = run(setup_of(ours_, options, reward, 9), prompt_, session);
+        EXPECT_EQ(answer.evaluations.reward, 0u) << options.name << " " << options.commit;
+        const double right = fresh(*reward, answer.decoded.text, answer.decoded.tokens);
+        EXPECT_NEAR(*answer.decoded.reward, right, 2e-4) << options.name;
+      }
+    }
   }
 }
 

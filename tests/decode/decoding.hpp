@@ -70,6 +70,15 @@ inline std::shared_ptr<const Reward> reward_of(FunctionReward::Function function
   return std::make_shared<FunctionReward>(std::move(function));
 }
 
+// A head that reads the states of the whole response, written to a file of the folder.
+inline std::shared_ptr<const Reward> pooled_head_on(const Policy& base,
+                                                    const TemporaryFolder& folder,
+                                                    const std::string& pooling = "last,mean,max") {
+  const auto path = folder / "pooled.gguf";
+  write_head(path, pooled_head(base.model(), pooling));
+  return make_linear_head(path, base, false, true);
+}
+
 // A head on a base, written to a file of the folder.
 inline std::shared_ptr<const Reward> head_on(const Policy& base, const TemporaryFolder& folder,
                                              const std::string& text = "conversation") {

@@ -101,7 +101,7 @@ TEST_F(OfficialTest, IndirectTakesTheHighestOfTheAuthorsScore) {
     tq::Setup setup = setup_of(policy_, o, reward, 6);
     setup.baseline_reward = testing::reward_of([&](const Draft& draft) {
       EXPECT_TRUE(draft.whole);
-      EXPECT_TRUE(draft.hidden.empty());
+      EXPECT_TRUE(draft.trail.empty());
       return baseline_of(target_of(draft));
     });
     const Answer out = run(setup, prompt_);

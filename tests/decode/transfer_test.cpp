@@ -47,7 +47,7 @@ class Unread final : public Reward {
 
    private:
     std::vector<double> compute(std::span<const Draft> drafts) override {
-      for (const Draft& draft : drafts) EXPECT_TRUE(draft.hidden.empty());
+      for (const Draft& draft : drafts) EXPECT_TRUE(draft.trail.empty());
       return inner_->score(drafts);
     }
     std::unique_ptr<Scorer> inner_;

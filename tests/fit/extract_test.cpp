@@ -44,8 +44,12 @@ TEST_F(ExtractTest, FeaturesAreTheStatesEvaluatedFromNothing) {
   const auto read = extract_features(units, base_, options());
   EXPECT_EQ(read.texts, 6u);
   EXPECT_EQ(read.cached, 0u);
-  ASSERT_EQ(read.last.values.size(), 6 * base_.model().hidden_size());
-  ASSERT_EQ(read.mean.values.size(), read.last.values.size());
+  const FeatureMatrix by_last = pooled_by({.last = true}, read);
+  const FeatureMatrix by_mean = pooled_by({.mean = true}, read);
+  const FeatureMatrix by_bounds = pooled_by({.max = true, .min = true}, read);
+  ASSERT_EQ(by_last.values.size(), 6 * base_.model().hidden_size());
+  ASSERT_EQ(by_mean.values.size(), by_last.values.size());
+  ASSERT_EQ(by_bounds.values.size(), 2 * by_last.values.size());
   for (std::size_t row = 0; row < 6; ++row) {
     const Unit& unit = units[row / 2];
     testing::Tokens tokens = base_.encode(unit.prompt);
@@ -53,15 +57,20 @@ TEST_F(ExtractTest, FeaturesAreTheStatesEvaluatedFromNothing) {
     tokens = tokens + base_.model().tokenize(unit.responses[row % 2], false);
     const auto last = testing::evaluate(base_.model(), tokens).hidden;
     std::vector<double> mean(last.size(), 0.0);
+    std::vector<float> most(last.size(), -1e9F), least(last.size(), 1e9F);
     for (std::size_t end = prompt; end <= tokens.size(); ++end) {
       const auto state = testing::evaluate(base_.model(), {tokens.begin(), tokens.begin() + end});
       for (std::size_t j = 0; j < mean.size(); ++j) {
         mean[j] += double{state.hidden[j]} / static_cast<double>(tokens.size() - prompt + 1);
+        most[j] = std::max(most[j], state.hidden[j]);
+        least[j] = std::min(least[j], state.hidden[j]);
       }
     }
     for (std::size_t j = 0; j < last.size(); ++j) {
-      EXPECT_NEAR(read.last.row(row)[j], last[j], 2e-4);
-      EXPECT_NEAR(read.mean.row(row)[j], mean[j], 2e-4);
+      EXPECT_NEAR(by_last.row(row)[j], last[j], 2e-4);
+      EXPECT_NEAR(by_mean.row(row)[j], mean[j], 2e-4);
+      EXPECT_NEAR(by_bounds.row(row)[j], most[j], 2e-4);
+      EXPECT_NEAR(by_bounds.row(row)[last.size() + j], least[j], 2e-4);
     }
   }
 }
@@ -76,11 +85,10 @@ TEST_F(ExtractTest, ASecondTimeNothingIsEvaluated) {
   EXPECT_EQ(done, 10);
   EXPECT_EQ(second.evaluations, 0u);
   EXPECT_EQ(second.cached, 10u);
-  EXPECT_EQ(second.last.values, first.last.values);
-  EXPECT_EQ(second.mean.values, first.mean.values);
+  EXPECT_EQ(second.features.values, first.features.values);
   // One pooling is there; another text, model, format or precision is not.
   auto other = options();
-  other.mean = false;
+  other.pooling = {.last = true};
   EXPECT_EQ(extract_features(units, base_, other).evaluations, 0u);
   other = options();
   other.conversation = false;
@@ -98,12 +106,11 @@ TEST_F(ExtractTest, ThreadsAndWhatWasThereChangeNothing) {
   const auto units = pairs(8);
   const auto one = extract_features(units, base_, options(1, "a"));
   const auto three = extract_features(units, base_, options(3, "b"));
-  EXPECT_EQ(one.last.values, three.last.values);
-  EXPECT_EQ(one.mean.values, three.mean.values);
+  EXPECT_EQ(one.features.values, three.features.values);
   extract_features({units.begin() + 2, units.begin() + 5}, base_, options(1, "c"));
   const auto rest = extract_features(units, base_, options(1, "c"));
   EXPECT_EQ(rest.cached, 6u);
-  EXPECT_EQ(rest.last.values, one.last.values);
+  EXPECT_EQ(rest.features.values, one.features.values);
 }
 
 TEST_F(ExtractTest, LongTextsAreCutAtTheEndAndCounted) {

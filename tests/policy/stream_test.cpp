@@ -97,6 +97,52 @@ TEST_F(StreamTest, AdoptingDropsTheOldTrunk) {
   EXPECT_EQ(session_->capacity().free_branches, 7u);
 }
 
+TEST_F(StreamTest, ItsTrailIsTheStateBehindPromptAndEachToken) {
+  const auto expect = [&](const Trail& trail, std::size_t length) {
+    const Tokens text{0, 1, 2, 0, 2, 1};
+    ASSERT_EQ(trail.length(), length);
+    for (std::size_t i = 0; i < length; ++i) {
+      const Tokens before(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(i + 2));
+      EXPECT_EQ(*trail.states()[i], evaluate(*model_, before).hidden) << i;
+    }
+  };
+  Stream stream(policy_, *session_, {0, 1});
+  stream.keep_trail();
+  expect(stream.trail(), 1);
+  stream.append(2);
+  expect(stream.trail(), 2);
+  stream.append(0);
+  stream.append(2);
+  expect(stream.trail(), 4);  // of each of those that were evaluated in one go
+
+  const auto feed = [&](Branch& branch) {
+    const Token token = 1;
+    const std::array<Feed, 1> feeds{Feed{branch.id(), {&token, 1}, Want::logits | Want::hidden}};
+    return session_->forward(feeds).front();
+  };
+  Branch grown = stream.branch().fork();
+  Output output = feed(grown);
+  Trail trail = stream.trail();
+  trail.append(output.hidden);
+  stream.adopt(std::move(grown), output, trail);
+  expect(stream.trail(), 5);
+  stream.adopt(stream.branch().fork(), output);  // without: it is not known, nor what follows
+  EXPECT_TRUE(stream.trail().empty());
+  stream.append(0);
+  EXPECT_TRUE(stream.trail().empty());
+
+  Stream late(policy_, *session_, {0, 1});
+  late.keep_trail();
+  for (const Token token : {2, 0, 2, 1}) late.append(token);
+  expect(late.trail(), 5);
+
+  Stream other(policy_, *session_, {0, 1});
+  other.state();
+  other.keep_trail();  // too late
+  other.append(2);
+  EXPECT_TRUE(other.trail().empty());
+}
+
 TEST_F(StreamTest, DropsItsBranchAtTheEndOfItsLife) {
   { Stream(policy_, *session_, {0, 1}).state(); }
   EXPECT_EQ(session_->capacity().free_branches, 8u);

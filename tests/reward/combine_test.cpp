@@ -17,7 +17,9 @@ using testing::random_head;
 using testing::session_of;
 
 Draft draft(std::string text, std::vector<float> hidden = {}) {
-  return {std::move(text), {}, std::move(hidden), false};
+  Draft out{std::move(text), {}, {}, false};
+  if (!hidden.empty()) out.trail.append(std::move(hidden));
+  return out;
 }
 
 // Formulas, on rules.

@@ -48,10 +48,9 @@ class KindsContract : public ::testing::Test {
  protected:
   KindsContract() {
     for (const std::string pooling : {"last", "mean", "end"}) {
-      HeadFile head = testing::random_head(*model_);
-      head.pooling = pooling;
-      write_head(tiny_ / (pooling + ".gguf"), head);
+      write_head(tiny_ / (pooling + ".gguf"), testing::pooled_head(*model_, pooling));
     }
+    write_head(tiny_ / "all.gguf", testing::pooled_head(*model_, "last,mean,max,min"));
     llama::TinyEncoderOptions encoder;
     llama::write_tiny_encoder(tiny_ / "embedder.gguf", encoder);
     encoder.pooling = Pooling::rank;
@@ -68,6 +67,7 @@ class KindsContract : public ::testing::Test {
     return {"head=" + file("last.gguf"),
             "head=" + file("mean.gguf"),
             "head=" + file("end.gguf"),
+            "head=" + file("all.gguf"),
             "judge=Good?,yes=y,no=n,prompt=Q {question} A:\n{answer}\n{criterion}",
             "implicit={system=Be kind},beta=0.5",
             "rank=" + file("ranker.gguf"),

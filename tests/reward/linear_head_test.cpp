@@ -1,9 +1,12 @@
 #include "transferq/reward/linear_head.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include "tests/reward/tiny_head.hpp"
 #include "transferq/engine/llama/convert.hpp"
+#include "transferq/reward/features.hpp"
 
 namespace tq {
 namespace {
@@ -86,9 +89,6 @@ TEST_F(LinearHeadTest, MeanPoolingIsTheMeanOverTheResponseAndWhatItFollows) {
     }
     EXPECT_NEAR(scores[i], sum / static_cast<double>(all.size() - prompt.size() + 1), 1e-5);
   }
-  const auto session = policy_.model().open_session(session_of(64, 4));
-  SessionPool pool(session_of());
-  EXPECT_FALSE(reward->open(prompt_, pool, {40, 8, 20})->reads(Stream(policy_, *session, prompt)));
 }
 
 TEST_F(LinearHeadTest, EndPoolingReadsTheTokenThatEndsTheTurn) {
@@ -194,7 +194,7 @@ TEST_F(LinearHeadTest, AHiddenStateOfThePolicyCostsNothingAndIsTheSameScore) {
   SessionPool pool(session_of());
   const auto scorer = reward->open(prompt_, pool, {40, 8, 20});
   std::vector<Draft> drafts{draft("Yes")};
-  drafts[0].hidden = testing::evaluate(policy_.model(), tokens("Yes")).hidden;
+  drafts[0].trail.append(testing::evaluate(policy_.model(), tokens("Yes")).hidden);
   EXPECT_NEAR(scorer->score(drafts).at(0), head_value(head_, policy_.model(), tokens("Yes")), 1e-5);
   EXPECT_EQ(scorer->evaluations() + scorer->prompt_evaluations(), 0u);
   drafts.push_back(draft("No"));  // with and without one in a call
@@ -202,6 +202,28 @@ TEST_F(LinearHeadTest, AHiddenStateOfThePolicyCostsNothingAndIsTheSameScore) {
   const auto mixed = scorer->score(drafts);
   EXPECT_EQ(mixed[0], mixed[2]);
   EXPECT_NEAR(mixed[1], head_value(head_, policy_.model(), tokens("No")), 1e-5);
+}
+
+// A mean needs the states of all tokens: one that lacks some is read from the text.
+TEST_F(LinearHeadTest, TheStatesOfAllTokensMakeAMeanAndOfFewerDoNot) {
+  for (const std::string pooling : {"mean", "last,mean", "max,min"}) {
+    const auto reward =
+        make_linear_head(write(testing::pooled_head(policy_.model(), pooling)), policy_);
+    const double right = score(*reward, {draft("Yes, good")}).at(0);
+    const std::size_t prompt = policy_.encode(prompt_).size();
+    for (std::size_t missing = 0; missing < 2; ++missing) {
+      SessionPool pool(session_of());
+      const auto scorer = reward->open(prompt_, pool, {40, 8, 20});
+      Tokens text = tokens("Yes, good");
+      std::vector<Draft> drafts{draft("Yes, good")};
+      for (std::size_t n = prompt; n + missing <= text.size(); ++n) {
+        const Tokens beginning(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(n));
+        drafts[0].trail.append(testing::evaluate(policy_.model(), beginning).hidden);
+      }
+      EXPECT_NEAR(scorer->score(drafts).at(0), right, 1e-5) << pooling << missing;
+      EXPECT_EQ(scorer->evaluations() > 0, missing > 0);
+    }
+  }
 }
 
 TEST_F(LinearHeadTest, AnotherModelFileIsRefusedUnlessForced) {
@@ -237,10 +259,28 @@ TEST_F(LinearHeadTest, AnotherWidthIsRefusedEvenWhenForced) {
 
 TEST_F(LinearHeadTest, UnknownPoolingAndTextAreRefused) {
   HeadFile head = head_;
-  head.pooling = "max";
-  expect_error(ErrorKind::model, {"'max'"}, [&] { make_linear_head(write(head), policy_); });
+  head.pooling = "median";
+  expect_error(ErrorKind::model, {"'median'"}, [&] { make_linear_head(write(head), policy_); });
+  head = testing::pooled_head(policy_.model(), "last,mean");
+  head.weights.pop_back();
+  expect_error(ErrorKind::model, {"63 weights for 2 poolings"},
+               [&] { make_linear_head(write(head), policy_); });
   head = random_head(policy_.model(), 1, "prompt");
   expect_error(ErrorKind::model, {"'prompt'"}, [&] { make_linear_head(write(head), policy_); });
+}
+
+TEST(HeadPoolingTest, IsNamedByItsPartsInOneOrder) {
+  for (const std::string name :
+       {"last", "end", "mean", "max", "min", "last,mean", "mean,min", "last,mean,max,min"}) {
+    const std::optional<HeadPooling> pooling = head_pooling(name);
+    ASSERT_TRUE(pooling) << name;
+    EXPECT_EQ(fmt::format("{}", fmt::join(pooling->names(), ",")), name);
+    EXPECT_EQ(pooling->whole(), name != "last" && name != "end");
+  }
+  for (const char* name : {"", ",", "last,", ",last", "mean,last", "last,last", "end,mean",
+                           "last,end", "median", "last mean", "lastmean"}) {
+    EXPECT_FALSE(head_pooling(name)) << name;
+  }
 }
 
 TEST_F(LinearHeadTest, TheFingerprintFollowsWeightsBiasTextAndBase) {

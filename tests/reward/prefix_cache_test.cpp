@@ -200,12 +200,6 @@ TEST_F(PrefixCacheTest, TinyModelStatesEqualThoseEvaluatedFromNothing) {
 // What a reading is, evaluated from nothing, a token at a time.
 std::vector<double> from_nothing(const Model& model, const PrefixCacheOptions& options,
                                  const Tokens& tokens) {
-  if (options.reading == Reading::both) {
-    auto out = from_nothing(model, {Reading::last, 0, {}, false}, tokens);
-    const auto mean = from_nothing(model, {Reading::mean, options.from, {}, false}, tokens);
-    out.insert(out.end(), mean.begin(), mean.end());
-    return out;
-  }
   const Output end = evaluate(model, tokens);
   if (options.reading == Reading::last) return {end.hidden.begin(), end.hidden.end()};
   if (options.reading == Reading::next) {
@@ -215,16 +209,15 @@ std::vector<double> from_nothing(const Model& model, const PrefixCacheOptions& o
     }
     return out;
   }
-  const bool mean = options.reading == Reading::mean;
-  std::vector<double> out(mean ? model.hidden_size() : 1, 0.0);
-  const std::size_t from = mean ? options.from : std::max<std::size_t>(options.from, 1);
+  const bool states = options.reading == Reading::states;
+  std::vector<double> out;
+  if (!states) out.push_back(0);
+  const std::size_t from = states ? options.from : std::max<std::size_t>(options.from, 1);
   for (std::size_t i = from; i < tokens.size(); ++i) {
     const auto at = tokens.begin() + static_cast<long>(i);
-    const Output one = evaluate(model, {tokens.begin(), mean ? at + 1 : at});
-    for (std::size_t j = 0; mean && j < out.size(); ++j) {
-      out[j] += one.hidden[j] / static_cast<double>(tokens.size() - from);
-    }
-    if (!mean) out[0] += log_softmax(one.logits)[static_cast<std::size_t>(*at)];
+    const Output one = evaluate(model, {tokens.begin(), states ? at + 1 : at});
+    if (states) out.insert(out.end(), one.hidden.begin(), one.hidden.end());
+    if (!states) out[0] += log_softmax(one.logits)[static_cast<std::size_t>(*at)];
   }
   return out;
 }
@@ -235,8 +228,7 @@ TEST(PrefixCacheReadings, EqualEvaluationFromNothing) {
   const std::vector<std::shared_ptr<const Model>> models{testing::random_table(4, 7), tiny.load()};
   const std::vector<PrefixCacheOptions> readings{
       {Reading::last, 0, {}, false},       {Reading::next, 0, {0, 3}, true},
-      {Reading::mean, 1, {}, false},       {Reading::mean, 0, {}, true},
-      {Reading::both, 2, {}, false},       {Reading::both, 0, {}, true},
+      {Reading::states, 2, {}, false},     {Reading::states, 0, {}, true},
       {Reading::likelihood, 2, {}, false}, {Reading::likelihood, 0, {}, true}};
   for (std::uint32_t run = 0; run < 80; ++run) {
     const Model& model = *models[run % 2];

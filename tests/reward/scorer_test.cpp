@@ -21,7 +21,7 @@ class Counting final : public Scorer {
     calls.emplace_back();
     for (const Draft& draft : drafts) {
       calls.back().push_back(draft.text);
-      out.push_back(static_cast<double>(draft.text.size() + draft.hidden.size()) + fault);
+      out.push_back(static_cast<double>(draft.text.size() + 2 * draft.trail.length()) + fault);
     }
     return out;
   }
@@ -60,7 +60,7 @@ TEST(Scorer, DraftsThatDifferInAnythingAreOthers) {
 TEST(Scorer, DraftsWithTheirStatesAreComputedEachTime) {
   Counting scorer;
   Draft with = draft("a");
-  with.hidden = {1, 2};
+  with.trail.append({1, 2});
   EXPECT_EQ(scorer.score(std::vector{with, draft("a"), with}), (Scores{3, 1, 3}));
   EXPECT_EQ(scorer.score(std::vector{draft("a"), with}), (Scores{1, 3}));
   EXPECT_EQ(scorer.calls, (Calls{{"a", "a", "a"}, {"a"}}));

@@ -1,6 +1,7 @@
 // Heads on tiny models and tables, for the tests of everything that scores by one.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
@@ -23,6 +24,18 @@ inline HeadFile random_head(const Model& base, std::uint64_t seed = 1,
     head.weights.push_back(static_cast<float>(uniform({.seed = seed, .position = i}) - 0.5));
   }
   head.bias = 0.25;
+  return head;
+}
+
+// The same for other poolings than the last token.
+inline HeadFile pooled_head(const Model& base, const std::string& pooling) {
+  HeadFile head = random_head(base);
+  head.pooling = pooling;
+  const auto parts = 1 + std::count(pooling.begin(), pooling.end(), ',');
+  for (std::uint64_t seed = 2; seed <= static_cast<std::uint64_t>(parts); ++seed) {
+    const std::vector<float> more = random_head(base, seed).weights;
+    head.weights.insert(head.weights.end(), more.begin(), more.end());
+  }
   return head;
 }
 

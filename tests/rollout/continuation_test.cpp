@@ -42,6 +42,10 @@ struct Bed {
 
 Bed endless_bed() { return {*testing::endless(12), {1, 2, 3}, testing::session_of(1000, 100)}; }
 
+std::vector<float> last_of(const Rollout& rollout) {
+  return rollout.trail.empty() ? std::vector<float>() : rollout.trail.last();
+}
+
 // What is evaluated of roll-outs that come in one wave: each beginning of one once, without the
 // last token unless `hidden`, nor one that ends the text.
 std::size_t beginnings(const Model& model, const Expansion& e, std::size_t horizon, bool hidden) {
@@ -85,7 +89,7 @@ TEST(Continuation, HorizonZeroEvaluatesTheCandidatesOnlyForTheirHiddenStates) {
   EXPECT_EQ(bed.expand({.horizon = 0}, {3, 1}).evaluations, 0u);
   const Expansion e = bed.expand({.horizon = 0}, {3, 1}, 100, true);
   EXPECT_EQ(e.evaluations, 2u);
-  EXPECT_EQ(e.rollouts.at(1).hidden, evaluate(bed.session->model(), {1, 2, 3, 1}).hidden);
+  EXPECT_EQ(e.rollouts.at(1).trail.last(), evaluate(bed.session->model(), {1, 2, 3, 1}).hidden);
   EXPECT_TRUE(e.rollouts.at(1).tokens.empty());
 }
 
@@ -109,7 +113,7 @@ TEST(Continuation, RollOutsComeByCandidateWithEqualWeights) {
     EXPECT_EQ(e.rollouts[i].candidate, i / 4);
     EXPECT_EQ(e.rollouts[i].weight, 0.25);
     EXPECT_EQ(e.rollouts[i].tokens.size(), 3u);
-    EXPECT_TRUE(e.rollouts[i].hidden.empty());
+    EXPECT_TRUE(e.rollouts[i].trail.empty());
   }
 }
 
@@ -146,7 +150,7 @@ TEST(Continuation, HiddenStatesAreThoseAfterTheLastTokenOfText) {
   for (const Rollout& r : e.rollouts) {
     Tokens text = bed.prefix + Tokens{r.candidate == 0 ? 0 : 1} + r.tokens;
     if (text.back() == 2) ++ended, text.pop_back();
-    EXPECT_EQ(r.hidden, evaluate(*model, text).hidden);
+    EXPECT_EQ(r.trail.last(), evaluate(*model, text).hidden);
   }
   EXPECT_GT(ended, 0u);
   EXPECT_LT(ended, 16u);
@@ -175,7 +179,7 @@ TEST(Continuation, ACandidateThatEndsTheTextIsNotRolledOut) {
   ASSERT_EQ(e.rollouts.size(), 4u);
   EXPECT_EQ(e.rollouts[0].weight, 1.0);
   EXPECT_TRUE(e.rollouts[0].tokens.empty());
-  EXPECT_TRUE(e.rollouts[0].hidden.empty());
+  EXPECT_TRUE(e.rollouts[0].trail.empty());
   const Expansion past = bed.expand({.horizon = 2, .samples = 3, .past_end = true}, {2, 1});
   EXPECT_TRUE(past.branches.at(0));
   EXPECT_EQ(past.rollouts.size(), 6u);
@@ -227,6 +231,38 @@ TEST(Continuation, SamplesOfACandidateDiffer) {
   EXPECT_EQ(std::set<Tokens>(drawn.begin(), drawn.end()).size(), 6u);
 }
 
+// With one of the trunk, of blocks, and where roll-outs come in waves or begin alike.
+TEST(Continuation, ATrailIsTheStateBehindEachToken) {
+  const auto model = testing::random_table(3, 6, 2, Token{2});
+  for (const std::size_t branches : {5u, 100u}) {
+    for (const std::size_t block : {1u, 3u}) {
+      Bed bed(*model, {0, 1}, testing::session_of(2000, branches));
+      Trail trunk;
+      trunk.append(evaluate(*model, bed.prefix).hidden);
+      const Tokens candidates{0, 1, 2};
+      ExpandRequest request{bed.trunk, candidates, 100, true, bed.key, {}};
+      request.trail = trunk;
+      const ContinuationOptions options{.horizon = 4, .samples = 6, .block = block};
+      const Expansion e = Continuation(options).expand(request);
+      for (const Rollout& r : e.rollouts) {
+        if (candidates[r.candidate] == 2) {
+          EXPECT_TRUE(r.trail.empty());
+          continue;
+        }
+        Tokens text{candidates[r.candidate]};
+        if (block > 1) text = text + e.blocks[r.candidate].tokens;
+        text = text + r.tokens;
+        if (text.back() == 2) text.pop_back();
+        ASSERT_EQ(r.trail.length(), 1 + text.size());
+        for (std::size_t i = 0; i <= text.size(); ++i) {
+          const Tokens so_far(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(i));
+          EXPECT_EQ(*r.trail.states()[i], evaluate(*model, bed.prefix + so_far).hidden);
+        }
+      }
+    }
+  }
+}
+
 TEST(Continuation, WavesGiveTheSameRollOuts) {
   const auto model = testing::random_table(4, 6, 2, Token{3});
   Bed wide(*model, {0}, testing::session_of(2000, 100));
@@ -239,7 +275,7 @@ TEST(Continuation, WavesGiveTheSameRollOuts) {
     for (std::size_t i = 0; i < e.rollouts.size(); ++i) {
       EXPECT_EQ(e.rollouts[i].candidate, once.rollouts[i].candidate);
       EXPECT_EQ(e.rollouts[i].tokens, once.rollouts[i].tokens);
-      EXPECT_EQ(e.rollouts[i].hidden, once.rollouts[i].hidden);
+      EXPECT_EQ(last_of(e.rollouts[i]), last_of(once.rollouts[i]));
     }
     EXPECT_GE(e.evaluations, once.evaluations);  // those of other waves share nothing
   };
@@ -371,7 +407,7 @@ TEST(Continuation, BlocksAreDrawnByTheirPlaceAndRolledOutBehind) {
       Tokens whole = text + r.tokens;
       if (whole.back() == 3) whole.pop_back();
       if (first[c] != 3) {
-        EXPECT_EQ(r.hidden, evaluate(*model, whole).hidden);
+        EXPECT_EQ(r.trail.last(), evaluate(*model, whole).hidden);
       }
     }
     if (first[c] != 3) {
@@ -397,7 +433,7 @@ TEST(Continuation, BlocksInGroupsAreTheSame) {
       EXPECT_GE(e.evaluations, once.evaluations);
       for (std::size_t i = 0; i < e.rollouts.size(); ++i) {
         EXPECT_EQ(e.rollouts[i].tokens, once.rollouts[i].tokens);
-        EXPECT_EQ(e.rollouts[i].hidden, once.rollouts[i].hidden);
+        EXPECT_EQ(last_of(e.rollouts[i]), last_of(once.rollouts[i]));
       }
     }
   }
@@ -428,7 +464,7 @@ TEST(Continuation, WhatRollOutsHaveInCommonIsEvaluatedOnce) {
     for (const Rollout& r : e.rollouts) {
       const Tokens grown = bed.prefix + Tokens{candidates[r.candidate]} + r.tokens;
       if (hidden) {
-        EXPECT_EQ(r.hidden, evaluate(*model, grown).hidden);
+        EXPECT_EQ(r.trail.last(), evaluate(*model, grown).hidden);
       }
     }
     // Three branches: the trunk, a candidate and a roll-out, so that none shares anything.

@@ -85,7 +85,7 @@ TEST_F(EnumerationTest, CountsItsEvaluationsAndKeepsTheCandidatesBranches) {
   EXPECT_EQ(session_->capacity().free_branches, 37u);
   for (const Rollout& r : e.rollouts) {
     const Tokens tokens = Tokens{0, static_cast<Token>(r.candidate)} + r.tokens;
-    EXPECT_EQ(r.hidden, testing::evaluate(*model, tokens).hidden);
+    EXPECT_EQ(r.trail.last(), testing::evaluate(*model, tokens).hidden);
   }
 }
 

@@ -61,7 +61,8 @@ Segment try_segments(Drawing& drawing, const DecodeTask& task, const Response& r
 void commit(Stream& stream, Drawn& segment) {
   if (segment.branch) {
     const std::size_t fed = segment.fed;
-    stream.adopt(std::move(segment.branch), std::move(segment.output));
+    Trail trail = segment.trail.first(stream.trail().length() + fed);
+    stream.adopt(std::move(segment.branch), std::move(segment.output), std::move(trail));
     for (std::size_t i = fed; i < segment.tokens.size(); ++i) stream.append(segment.tokens[i]);
   } else {
     for (const Token token : segment.tokens) stream.append(token);

@@ -31,10 +31,12 @@ Winner winner_of(const Expansion& expansion, std::span<const double> rewards, st
 }
 
 void commit_to(Stream& roller, Expansion& expansion, std::size_t chosen, const Winner& winner) {
-  const auto adopt = [&](Branch& branch, Output& output) {
+  const auto adopt = [&](Branch& branch, Output& output, const Trail& trail) {
     const std::size_t before = roller.branch().length();
-    roller.adopt(std::move(branch), std::move(output));
-    return roller.branch().length() - before;
+    const std::size_t more = branch.length() - before;
+    Trail grown = trail.first(roller.trail().length() + more);
+    roller.adopt(std::move(branch), std::move(output), std::move(grown));
+    return more;
   };
   std::size_t held = 0;  // tokens that need no evaluation any more
   if (winner.of_rollouts > 0 && !expansion.kept.empty() && expansion.kept[winner.rollout].branch) {
@@ -44,9 +46,9 @@ void commit_to(Stream& roller, Expansion& expansion, std::size_t chosen, const W
     if (rolled == committed && kept.output.logits.empty()) --rolled;  // its state may be needed
     Branch trunk = kept.branch.fork();
     trunk.truncate(kept.branch.length() - kept.evaluated + rolled);
-    held = adopt(trunk, kept.output);
+    held = adopt(trunk, kept.output, expansion.rollouts[winner.rollout].trail);
   } else if (chosen < expansion.branches.size() && expansion.branches[chosen]) {
-    held = adopt(expansion.branches[chosen], expansion.outputs[chosen]);
+    held = adopt(expansion.branches[chosen], expansion.outputs[chosen], expansion.trails[chosen]);
   }
   follow(roller, std::span(winner.tokens).subspan(held), false);
 }

@@ -39,13 +39,15 @@ Drawing::Drawing(const DecodeTask& task, Stream& stream, std::size_t before)
       stream_(stream),
       before_(before),
       hidden_(task.scorer->reads(stream)),
-      logprobs_(&stream != &task.reference) {}
+      logprobs_(&stream != &task.reference) {
+  if (hidden_) stream.keep_trail();
+}
 
 std::vector<Drawn> Drawing::start(std::size_t count) {
   std::vector<Drawn> out(count);
   for (std::size_t i = 0; i < count; ++i) {
     out[i].index = static_cast<std::uint32_t>(i);
-    if (hidden_) out[i].hidden = stream_.state().hidden;
+    if (hidden_) out[i].trail = stream_.trail();
   }
   return out;
 }
@@ -57,7 +59,7 @@ Drawn Drawing::successor(const Drawn& parent, std::size_t index) const {
   out.tokens = parent.tokens;
   out.done = parent.done;
   out.logprob = parent.logprob;
-  out.hidden = parent.hidden;
+  out.trail = parent.trail;
   out.reward = parent.reward;
   if (parent.branch && stream_.session().capacity().free_branches > 0) {
     out.branch = parent.branch.fork();
@@ -100,9 +102,11 @@ void Drawing::feed(std::span<Drawn* const> fed) {
   std::vector<Output> outputs = stream_.session().forward(feeds);
   for (std::size_t i = 0; i < fed.size(); ++i) {
     evaluations_ += feeds[i].tokens.size();
+    // A token is fed as soon as it is drawn, or once more, and then its state is known.
+    const std::size_t known = stream_.trail().length() + fed[i]->tokens.size();
+    if (hidden_ && fed[i]->trail.length() < known) fed[i]->trail.append(outputs[i].hidden);
     fed[i]->fed = fed[i]->tokens.size();
     fed[i]->output = std::move(outputs[i]);
-    if (hidden_) fed[i]->hidden = fed[i]->output.hidden;
   }
 }
 
@@ -189,7 +193,7 @@ void Drawing::score(const Response& response, std::span<Drawn> drawn) {
   for (Drawn& d : drawn) {
     if (d.reward) continue;
     drafts.push_back(response.draft(d.tokens));
-    if (hidden_) drafts.back().hidden = d.hidden;
+    if (hidden_) drafts.back().trail = d.trail;
     scored.push_back(&d);
   }
   if (scored.empty()) return;

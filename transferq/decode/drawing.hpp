@@ -23,7 +23,7 @@ struct Drawn {
   std::vector<Token> tokens;     // behind the stream's, with the token that ended the response
   bool done = false;             // ended, or as long as it may be
   double logprob = 0;            // of `tokens` under the policy, where that is not the reference
-  std::vector<float> hidden;     // after the last token that is text, where the scorer reads it
+  Trail trail;                   // up to the last token that is text, where the scorer reads it
   std::optional<double> reward;  // of the text so far, once it was scored
   Branch branch;                 // holds the first `fed` tokens; none before it grows or when done
   std::size_t fed = 0;
@@ -32,8 +32,8 @@ struct Drawn {
 
 class Drawing {
  public:
-  // Draws behind the stream, which holds the first `before` tokens of the response. The task has a
-  // scorer. Both outlive the object.
+  // Draws behind the stream (not evaluated before the first object on it), which holds the first
+  // `before` tokens of the response. The task has a scorer. Both outlive the object.
   Drawing(const DecodeTask& task, Stream& stream, std::size_t before = 0);
 
   // Empty responses, numbered from 0; not on branches yet.

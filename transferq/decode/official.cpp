@@ -15,7 +15,7 @@ namespace tq {
 namespace {
 
 // Prompt, response and roll-out as one text, special tokens written out, without padding. Where
-// that text has the very tokens that were decoded, the roll-out's hidden state is the one wanted.
+// that text has the very tokens that were decoded, the roll-out's states are the ones wanted.
 Draft whole_text(const Model& model, std::vector<Token> tokens, const Rollout& rollout) {
   tokens.insert(tokens.end(), rollout.tokens.begin(), rollout.tokens.end());
   const std::size_t decoded = tokens.size();
@@ -23,17 +23,17 @@ Draft whole_text(const Model& model, std::vector<Token> tokens, const Rollout& r
   Draft draft{replace_invalid_utf8(model.text(tokens, true)), {}, {}, true};
   const bool ended = !rollout.tokens.empty() && model.is_end(rollout.tokens.back());
   const bool padding_alone = decoded - tokens.size() == (ended ? 1 : 0);
-  if (!rollout.hidden.empty() && padding_alone && model.tokenize(draft.text, true) == tokens) {
-    draft.hidden = rollout.hidden;
+  if (!rollout.trail.empty() && padding_alone && model.tokenize(draft.text, true) == tokens) {
+    draft.trail = rollout.trail;
   }
   return draft;
 }
 
-// Hidden states are for a scorer that reads them alone.
+// Trails are for a scorer that reads them alone.
 std::vector<double> score(const Stream& stream, Scorer& scorer, const std::vector<Draft>& drafts) {
   if (scorer.reads(stream)) return scorer.score(drafts);
   std::vector<Draft> texts = drafts;
-  for (Draft& draft : texts) draft.hidden.clear();
+  for (Draft& draft : texts) draft.trail = {};
   return scorer.score(texts);
 }
 
@@ -57,6 +57,7 @@ Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) cons
   }
   const bool hidden =
       task.scorer->reads(stream) || (indirect_ && task.baseline_scorer->reads(stream));
+  if (hidden) stream.keep_trail();
   std::vector<Token> sequence = stream.prompt();
   std::optional<Ahead> ahead;  // left of the last winner's roll-out
   Decoded out;
@@ -65,8 +66,9 @@ Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) cons
     const std::vector<double> logits = stream.state().logits;
     const std::vector<std::size_t> best = top_k(logits, top_k_);
     const std::vector<Token> tokens(best.begin(), best.end());
-    Expansion expansion = rollouts_.expand(
-        {stream.branch(), tokens, room, hidden, task.key, task.stop, 0, false, &ahead});
+    Expansion expansion =
+        rollouts_.expand({stream.branch(), tokens, room, hidden, task.key, task.stop, 0, false,
+                          &ahead, nullptr, false, stream.trail()});
     spent.policy += expansion.evaluations;
 
     std::vector<Draft> drafts;
@@ -87,7 +89,8 @@ Decoded OfficialDecoder::decode(const DecodeTask& task, Evaluations& spent) cons
     out.kl_to_reference -= log_softmax(task.reference.state().logits)[best[chosen]];
 
     if (expansion.branches[chosen]) {
-      stream.adopt(std::move(expansion.branches[chosen]), std::move(expansion.outputs[chosen]));
+      stream.adopt(std::move(expansion.branches[chosen]), std::move(expansion.outputs[chosen]),
+                   expansion.trails[chosen]);
     } else {
       stream.append(token);
     }

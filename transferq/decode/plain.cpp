@@ -16,6 +16,7 @@ Stream& proposal_stream(const DecodeTask& task, Proposal proposal) {
 Decoded PlainDecoder::decode(const DecodeTask& task, Evaluations&) const {
   Stream& stream = proposal_stream(task, proposal_);
   const bool is_reference = &stream == &task.reference;
+  if (task.scorer != nullptr && task.scorer->reads(stream)) stream.keep_trail();
   Response response(task);
   double kl = 0;
   while (response.open()) {

@@ -41,7 +41,11 @@ Decoded Response::finish(Stream& stream, double kl, KlKind kind) const {
   Decoded out = decoded(kl, kind);
   if (task_.scorer != nullptr) {
     std::array<Draft, 1> drafts{draft({})};
-    if (task_.scorer->reads(stream)) drafts[0].hidden = stream.state().hidden;
+    if (task_.scorer->reads(stream)) {
+      drafts[0].trail = stream.trail();
+      if (drafts[0].trail.empty())
+        drafts[0].trail.append(stream.state().hidden);  // enough for some
+    }
     out.reward = task_.scorer->score(drafts).front();
   }
   return out;

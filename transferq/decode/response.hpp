@@ -21,7 +21,7 @@ class Response {
   // The finished response, not scored yet.
   Decoded decoded(double kl, KlKind kind) const;
   // The finished response, scored where there is a scorer. `stream` is one that holds its tokens:
-  // its state gives the reward for free where the scorer reads it.
+  // its states give the reward for free where the scorer reads them.
   Decoded finish(Stream& stream, double kl, KlKind kind = KlKind::exact) const;
 
  private:

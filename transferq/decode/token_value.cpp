@@ -130,11 +130,11 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
         halving.emplace(valuing, response, set, options_.alpha, expander_->depth() - options_.block,
                         options_.halvings, options_.screen);
       }
-      expansion = expander_->expand({roller.branch(), set.tokens, room, valuing.reads_states(), key,
-                                     task.stop, options_.commit - 1,
-                                     blocks || options_.greedy_rollouts == by_reference, &ahead,
-                                     halving ? &halving->culling() : nullptr,
-                                     valuing.reads_candidates() && (predicts || rolls)});
+      expansion = expander_->expand(
+          {roller.branch(), set.tokens, room, valuing.reads_states(), key, task.stop,
+           options_.commit - 1, blocks || options_.greedy_rollouts == by_reference, &ahead,
+           halving ? &halving->culling() : nullptr,
+           valuing.reads_candidates() && (predicts || rolls), roller.trail()});
       spent.policy += expansion.evaluations;
       valued = halving    ? halving->value(expansion)
                : predicts ? valuing.predict(response, set.tokens, expansion)

@@ -29,7 +29,9 @@ Valuing::Valuing(const Valuation& valuation, Stream& roller, const DecodeTask& t
       target_(*task.scorer),
       baseline_(valuation.reads_baseline_reward() ? task.baseline_scorer : nullptr),
       learned_(std::move(learned)),
-      reads_states_(target_.reads(roller) || (baseline_ != nullptr && baseline_->reads(roller))) {}
+      reads_states_(target_.reads(roller) || (baseline_ != nullptr && baseline_->reads(roller))) {
+  if (reads_states_) roller.keep_trail();
+}
 
 StepValues Valuing::value(const Response& response, std::span<const Token> candidates,
                           const Expansion& expansion) const {
@@ -60,10 +62,10 @@ StepValues Valuing::predict(const Response& response, std::span<const Token> can
       ends.push_back(candidates[c]);
       at.push_back(c);
     }
-    const bool goes_on = !rollout.hidden.empty();
+    const bool goes_on = !rollout.trail.empty();
     out.values.push_back(!goes_on        ? 0
-                         : learned_.beta ? learned_.head->soft(rollout.hidden, *learned_.beta)
-                                         : learned_.head->mean(rollout.hidden));
+                         : learned_.beta ? learned_.head->soft(rollout.trail.last(), *learned_.beta)
+                                         : learned_.head->mean(rollout.trail.last()));
   }
   if (ends.empty()) return out;
   const StepValues known = value(response, ends, ended);
@@ -73,13 +75,11 @@ StepValues Valuing::predict(const Response& response, std::span<const Token> can
 
 std::vector<double> Valuing::score(Scorer& scorer, std::vector<Draft>& drafts,
                                    const Expansion& expansion) const {
-  const bool hidden = scorer.reads(roller_);
+  const bool reads = scorer.reads(roller_);
   for (std::size_t i = 0; i < drafts.size(); ++i) {
-    // A candidate that ends the response leaves the text, and so its state, as it is.
-    const std::vector<float>& rolled = expansion.rollouts[i].hidden;
-    drafts[i].hidden = !hidden          ? std::vector<float>()
-                       : rolled.empty() ? roller_.state().hidden
-                                        : rolled;
+    // A candidate that ends the response leaves the text, and so its states, as they are.
+    const Trail& rolled = expansion.rollouts[i].trail;
+    drafts[i].trail = !reads ? Trail() : rolled.empty() ? roller_.trail() : rolled;
   }
   return scorer.score(drafts);
 }

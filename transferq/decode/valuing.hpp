@@ -36,7 +36,7 @@ struct StepValues {
 
 class Valuing {
  public:
-  // `roller` is the stream whose session the roll-outs grow in.
+  // `roller` is the stream whose session the roll-outs grow in; it was not evaluated yet.
   Valuing(const Valuation& valuation, Stream& roller, const DecodeTask& task, Learned learned = {});
   // Whether a scorer reads the roller's hidden states, so that roll-outs should bring them.
   bool reads_states() const { return reads_states_; }

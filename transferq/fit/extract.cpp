@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <deque>
 #include <optional>
 
 #include "transferq/core/error.hpp"
@@ -26,7 +27,7 @@ std::vector<Token> before(const Unit& unit, const Policy& base, bool conversatio
   return conversation ? base.encode(unit.prompt) : base.model().tokenize("", true);
 }
 
-std::string store_key(const Policy& base, const ExtractOptions& options, const char* pooling) {
+std::string store_key(const Policy& base, const ExtractOptions& options, std::string_view pooling) {
   return fmt::format("{} {} {} {} {} {} {}", kFeatureVersion, llama::engine_version(),
                      base.model().identity(), base.format() == Format::chat ? "chat" : "raw",
                      options.conversation ? "conversation" : "response", pooling,
@@ -53,25 +54,7 @@ std::size_t cells_for(const std::vector<Unit>& units, const Policy& base,
   return most + 8;
 }
 
-// Features of one pooling: where they are kept, and where they go.
-struct Pool {
-  Pool(FeatureMatrix& to, const Policy& base, const ExtractOptions& options, const char* pooling,
-       const std::set<std::string>& wanted, std::size_t rows)
-      : matrix(to),
-        store(options.store, store_key(base, options, pooling), base.model().hidden_size(),
-              wanted) {
-    matrix.columns = base.model().hidden_size();
-    matrix.values.resize(rows * matrix.columns);
-  }
-  void put(std::size_t row, std::span<const float> feature) {
-    std::copy(feature.begin(), feature.end(),
-              matrix.values.begin() + static_cast<std::ptrdiff_t>(row * matrix.columns));
-  }
-  FeatureMatrix& matrix;
-  FeatureStore store;
-};
-
-// Reads the features of all of a unit's responses: [responses][poolings x hidden size].
+// Reads the features of all of a unit's responses: [responses][parts x hidden size].
 std::vector<std::vector<float>> read_unit(const Unit& unit, const Policy& base, SessionPool& pool,
                                           const ExtractOptions& options,
                                           std::atomic<std::uint64_t>& evaluations) {
@@ -81,10 +64,7 @@ std::vector<std::vector<float>> read_unit(const Unit& unit, const Policy& base, 
     drafts.emplace_back();
     drafts.back().text = response;
   }
-  FeatureOptions reading;
-  reading.conversation = options.conversation;
-  reading.both = options.last && options.mean;
-  reading.mean = options.mean && !reading.both;
+  const FeatureOptions reading{options.conversation, options.pooling};
   FeatureReader reader(base, pool, unit.prompt, reading, {0, drafts.size(), 0});
   auto features = reader.read(drafts);
   for (const ModelCost& cost : reader.costs()) evaluations += cost.prompt + cost.responses;
@@ -123,6 +103,22 @@ CutCounts cut_texts(std::vector<Unit>& units, const Policy& base, const ExtractO
   return counts;
 }
 
+FeatureMatrix pooled_by(const HeadPooling& pooling, const Extracted& extracted) {
+  const std::vector<std::string_view> all = extracted.pooling.names();
+  const std::vector<std::string_view> wanted = pooling.names();
+  const FeatureMatrix& from = extracted.features;
+  const std::size_t width = from.columns / all.size();
+  FeatureMatrix out{wanted.size() * width, {}};
+  for (std::size_t i = 0; i * from.columns < from.values.size(); ++i) {
+    for (std::size_t part = 0; part < all.size(); ++part) {
+      if (std::find(wanted.begin(), wanted.end(), all[part]) == wanted.end()) continue;
+      const auto feature = from.row(i).subspan(part * width, width);
+      out.values.insert(out.values.end(), feature.begin(), feature.end());
+    }
+  }
+  return out;
+}
+
 Extracted extract_features(const std::vector<Unit>& units, const Policy& base,
                            const ExtractOptions& options, std::stop_token stop,
                            const std::function<void()>& done) {
@@ -142,9 +138,18 @@ Extracted extract_features(const std::vector<Unit>& units, const Policy& base,
   }
   out.texts = digests.size();
   const std::set<std::string> wanted(digests.begin(), digests.end());
-  std::optional<Pool> last, mean;
-  if (options.last) last.emplace(out.last, base, options, "last", wanted, out.texts);
-  if (options.mean) mean.emplace(out.mean, base, options, "mean", wanted, out.texts);
+  const std::size_t width = base.model().hidden_size();
+  std::deque<FeatureStore> stores;  // one a part of a feature
+  for (const std::string_view part : options.pooling.names()) {
+    stores.emplace_back(options.store, store_key(base, options, part), width, wanted);
+  }
+  out.pooling = options.pooling;
+  out.features.columns = stores.size() * width;
+  out.features.values.resize(out.texts * out.features.columns);
+  // A part of a row.
+  const auto place = [&](std::size_t row, std::size_t part) {
+    return std::span(out.features.values).subspan((row * stores.size() + part) * width, width);
+  };
 
   // Every row there is; of a unit, all rows are read or none, so that a feature does not depend on
   // what was there before.
@@ -153,11 +158,10 @@ Extracted extract_features(const std::vector<Unit>& units, const Policy& base,
     bool whole = true;
     for (std::size_t r = 0; r < units[u].responses.size(); ++r) {
       const std::size_t row = first_row[u] + r;
-      for (auto* pool : {&last, &mean}) {
-        if (!*pool) continue;
-        const auto found = (*pool)->store.find(digests[row]);
+      for (std::size_t part = 0; part < stores.size(); ++part) {
+        const auto found = stores[part].find(digests[row]);
         whole = whole && found.has_value();
-        if (found) (*pool)->put(row, *found);
+        if (found) std::copy(found->begin(), found->end(), place(row, part).begin());
       }
     }
     if (!whole) missing.push_back(u);
@@ -171,7 +175,7 @@ Extracted extract_features(const std::vector<Unit>& units, const Policy& base,
   session.threads = static_cast<int>(std::max<std::size_t>(1, threads / workers));
   session.cells = cells_for(units, base, options);
   session.branches = 8;
-  session.outputs = options.mean ? 512 : 0;  // the mean wants every token's state
+  session.outputs = options.pooling.whole() ? 512 : 0;
   std::atomic<std::uint64_t> evaluations{0};
   run_parallel(missing.size(), missing.empty() ? 0 : workers, stop, [&](std::size_t) {
     auto sessions = std::make_shared<SessionPool>(session);
@@ -185,13 +189,10 @@ Extracted extract_features(const std::vector<Unit>& units, const Policy& base,
       }
       for (std::size_t r = 0; r < features.size(); ++r) {
         const std::size_t row = first_row[missing[i]] + r;
-        std::span<const float> rest(features[r]);
-        for (auto* pool : {&last, &mean}) {
-          if (!*pool) continue;
-          const auto feature = rest.first(base.model().hidden_size());
-          rest = rest.subspan(feature.size());
-          (*pool)->put(row, feature);
-          (*pool)->store.keep(digests[row], feature);
+        for (std::size_t part = 0; part < stores.size(); ++part) {
+          const auto feature = std::span<const float>(features[r]).subspan(part * width, width);
+          std::copy(feature.begin(), feature.end(), place(row, part).begin());
+          stores[part].keep(digests[row], feature);
         }
       }
       if (done) done();
@@ -203,10 +204,9 @@ Extracted extract_features(const std::vector<Unit>& units, const Policy& base,
                 "same command goes on from there");
   }
   out.evaluations = evaluations;
-  for (auto* pool : {&last, &mean}) {
-    if (!*pool) continue;
-    out.damaged += (*pool)->store.damaged();
-    if (out.trouble.empty()) out.trouble = (*pool)->store.trouble();
+  for (const FeatureStore& store : stores) {
+    out.damaged += store.damaged();
+    if (out.trouble.empty()) out.trouble = store.trouble();
   }
   return out;
 }

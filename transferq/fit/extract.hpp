@@ -12,12 +12,13 @@
 #include "transferq/fit/linear_fit.hpp"
 #include "transferq/fit/units.hpp"
 #include "transferq/policy/policy.hpp"
+#include "transferq/reward/features.hpp"
 
 namespace tq {
 
 struct ExtractOptions {
-  bool conversation = true;       // read prompt and response; else the response alone
-  bool last = true, mean = true;  // the poolings that are wanted
+  bool conversation = true;  // read prompt and response; else the response alone
+  HeadPooling pooling{.last = true, .mean = true, .max = true, .min = true};  // all but end
   std::size_t max_tokens = 2048;  // of a text; at most the model's context
   SessionOptions session;         // its threads are shared among the workers
   std::filesystem::path store;    // where features are kept
@@ -34,13 +35,17 @@ struct CutCounts {
 CutCounts cut_texts(std::vector<Unit>& units, const Policy& base, const ExtractOptions& options);
 
 struct Extracted {
-  FeatureMatrix last, mean;  // one row a response, in order; empty where not wanted
+  HeadPooling pooling;
+  FeatureMatrix features;  // one row a response, in order
   std::size_t texts = 0;
   std::size_t cached = 0;  // texts whose features were there
   std::uint64_t evaluations = 0;
   std::size_t damaged = 0;  // records of the store that were dropped
   std::string trouble;      // why features were not kept, or ""
 };
+
+// What some of the poolings that were read give.
+FeatureMatrix pooled_by(const HeadPooling& pooling, const Extracted& extracted);
 
 // Reads the features of units that cut_texts() has seen. `done` is called after each, by any
 // thread. Throws Error, naming file and line, for a text that can't be read or whose features are

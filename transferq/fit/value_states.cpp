@@ -43,6 +43,7 @@ class RunReader {
     pool.plan(policy, prompt.size(), work);
     scorer_ = reward.open(run.prompt, pool, work);
     stream_.emplace(policy, pool.get(policy), std::move(prompt));
+    if (scorer_->reads(*stream_)) stream_->keep_trail();
   }
 
   // Gives the rows of the run and returns what it evaluated.
@@ -85,7 +86,9 @@ class RunReader {
       out.states.values.insert(out.states.values.end(), state.begin(), state.end());
       out.values.push_back(step.values[going[i]]);
       out.logprobs.push_back(step.logprobs[going[i]]);
-      if (reads) drafts[i].hidden = std::move(outputs[i].hidden);
+      if (!reads) continue;
+      drafts[i].trail = stream_->trail();
+      drafts[i].trail.append(std::move(outputs[i].hidden));
     }
     if (partial_) {
       for (const double r : scorer_->score(drafts)) out.one_step.push_back(r);

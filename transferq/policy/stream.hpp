@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "transferq/engine/session.hpp"
+#include "transferq/engine/trail.hpp"
 #include "transferq/policy/policy.hpp"
 
 namespace tq {
@@ -20,11 +21,17 @@ class Stream {
   const Output& state();
   // The branch that holds all tokens, all of them evaluated.
   const Branch& branch();
+  // From the first evaluation on, keeps the states for trail().
+  void keep_trail() { keeps_ = true; }
+  // The states behind the prompt's last token and each token appended since. Empty where one of
+  // them is not known: they were not kept, the model has none, or a branch was adopted without.
+  Trail trail();
   // Appends a token, to be evaluated when it is needed.
   void append(Token token);
   // Commits a branch that was forked from branch(), grown by `token` and evaluated elsewhere:
-  // its memory is kept, and nothing is evaluated again.
-  void adopt(Branch branch, Output output);
+  // its memory is kept, and nothing is evaluated again. `trail` is trail() grown by its tokens;
+  // empty where nobody will ask for it.
+  void adopt(Branch branch, Output output, Trail trail = {});
 
   const Policy& policy() const { return *policy_; }
   Session& session() const { return *session_; }
@@ -35,6 +42,8 @@ class Stream {
 
  private:
   void evaluate();
+  void feed(std::size_t count);
+  std::size_t expected_length() const;
 
   const Policy* policy_;
   Session* session_;
@@ -42,6 +51,8 @@ class Stream {
   std::vector<Token> pending_;
   Branch branch_;
   Output output_;
+  bool keeps_ = false;
+  Trail trail_;
   std::uint64_t prompt_evaluations_ = 0;
   std::uint64_t evaluations_ = 0;
 };

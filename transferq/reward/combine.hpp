@@ -9,7 +9,7 @@
 // it is known exactly, follow from the inner ones: a sum's spread does not, for the inner rewards
 // may go together or against each other.
 //
-// A hidden state that a draft brings is handed to those inner scorers alone that read it; the
+// Hidden states that a draft brings are handed to those inner scorers alone that read them; the
 // others evaluate, so a combination scores as its parts do on their own.
 #pragma once
 

@@ -20,13 +20,13 @@ bool JointScorer::reads(const Stream& stream) const {
 std::vector<double> JointScorer::compute(std::span<const Draft> drafts) {
   std::vector<Draft> bare;  // without hidden states, where a scorer must not see them
   const bool hidden =
-      std::any_of(drafts.begin(), drafts.end(), [](const Draft& d) { return !d.hidden.empty(); });
+      std::any_of(drafts.begin(), drafts.end(), [](const Draft& d) { return !d.trail.empty(); });
   std::vector<std::vector<double>> scores;
   for (std::size_t i = 0; i < inner_.size(); ++i) {
     const bool strip = hidden && !(reads_any_ && trusted_[i]);
     if (strip && bare.empty()) {
       bare.assign(drafts.begin(), drafts.end());
-      for (Draft& draft : bare) draft.hidden.clear();
+      for (Draft& draft : bare) draft.trail = {};
     }
     scores.push_back(inner_[i]->score(strip ? std::span<const Draft>(bare) : drafts));
   }

@@ -1,9 +1,9 @@
 // Scores drafts by several scorers and joins each draft's scores into one.
 //
 // Hidden states: a decoder asks reads(stream) and then may hand drafts over with that stream's
-// hidden states, which a scorer trusts. This one reads a stream if any inner scorer does, and hands
-// a hidden state on to those inner scorers alone that read every stream it said yes for: whichever
-// of those the state is from, it is theirs. All others get drafts without it and evaluate.
+// trail, which a scorer trusts. This one reads a stream if any inner scorer does, and hands a trail
+// on to those inner scorers alone that read every stream it said yes for: whichever of those it is
+// from, it is theirs. All others get drafts without it and evaluate.
 // Not thread-safe.
 #pragma once
 

@@ -41,8 +41,11 @@ class HeadScorer final : public Scorer {
 
 class LinearHead final : public Reward {
  public:
-  LinearHead(HeadFile head, Policy base, bool policy_tokens)
-      : head_(std::move(head)), base_(std::move(base)), policy_tokens_(policy_tokens) {
+  LinearHead(HeadFile head, HeadPooling pooling, Policy base, bool policy_tokens)
+      : head_(std::move(head)),
+        pooling_(pooling),
+        base_(std::move(base)),
+        policy_tokens_(policy_tokens) {
     Sha256 digest;
     digest.update(base_.model().identity());
     digest.update({reinterpret_cast<const char*>(head_.weights.data()),
@@ -55,14 +58,14 @@ class LinearHead final : public Reward {
 
   std::unique_ptr<Scorer> open(const Prompt& prompt, SessionPool& sessions,
                                const Workload& work) const override {
-    FeatureOptions options{head_.text == "conversation", head_.pooling == "mean", policy_tokens_};
-    options.end = head_.pooling == "end";
+    const FeatureOptions options{head_.text == "conversation", pooling_, policy_tokens_};
     return std::make_unique<HeadScorer>(head_,
                                         FeatureReader(base_, sessions, prompt, options, work));
   }
 
  private:
   HeadFile head_;
+  HeadPooling pooling_;
   Policy base_;
   bool policy_tokens_;
   RewardInfo info_;
@@ -76,12 +79,18 @@ std::unique_ptr<Reward> make_linear_head(const std::filesystem::path& file, Poli
   const auto refuse = [&](const std::string& why) {
     return Error(ErrorKind::model, fmt::format("the head {} {}", file.string(), why));
   };
-  if (head.weights.size() != base.model().hidden_size()) {
+  const std::optional<HeadPooling> pooling = head_pooling(head.pooling);
+  if (!pooling) throw refuse("pools by '" + head.pooling + "', which is not known");
+  if (head.weights.size() % pooling->parts() != 0) {
+    throw refuse(fmt::format("has {} weights for {} poolings; it is damaged", head.weights.size(),
+                             pooling->parts()));
+  }
+  if (head.weights.size() != pooling->parts() * base.model().hidden_size()) {
     throw refuse(
         fmt::format("reads {} hidden values, {} has {}; name the head's own base with "
                     "head={},model={}",
-                    head.weights.size(), base.model().name(), base.model().hidden_size(),
-                    file.string(), catalog_name(head.base_name)));
+                    head.weights.size() / pooling->parts(), base.model().name(),
+                    base.model().hidden_size(), file.string(), catalog_name(head.base_name)));
   }
   if (head.base_identity != base.model().identity() && !force) {
     throw refuse(
@@ -90,18 +99,15 @@ std::unique_ptr<Reward> make_linear_head(const std::filesystem::path& file, Poli
                     "refit it, or add force=1",
                     head.base_name, base.model().name(), file.string()));
   }
-  if (head.pooling != "last" && head.pooling != "mean" && head.pooling != "end") {
-    throw refuse("pools by '" + head.pooling + "', which is not known");
-  }
   if (head.text != "conversation" && head.text != "response") {
     throw refuse("reads '" + head.text + "', which is not known");
   }
-  return std::make_unique<LinearHead>(std::move(head), std::move(base), policy_tokens);
+  return std::make_unique<LinearHead>(std::move(head), *pooling, std::move(base), policy_tokens);
 }
 
 RewardKind linear_head_kind() {
   return {"head=NAME|FILE[,model=M][,force=1]",
-          "a linear head on a model's last hidden state",
+          "a linear head on a model's hidden states",
           {"head"},
           {"model", "force"},
           [](const Spec& spec, const RewardContext& context) {

@@ -2,9 +2,8 @@
 // reward/features.hpp says. The head is a file of ours (engine/llama/head_file.hpp), the base a
 // policy without adapter or system prompt.
 //
-// Where the policy that decodes is the base itself, has the same prompt before it and the head
-// reads the last token, the hidden state of the roll-out is the one wanted and a score costs no
-// evaluation.
+// Where the policy that decodes is the base itself and has the same prompt before it, the states
+// that a roll-out went through are those that the head reads, and a score costs no evaluation.
 #pragma once
 
 #include <filesystem>

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <numeric>
 
 #include "transferq/core/logspace.hpp"
 #include "transferq/engine/model.hpp"
@@ -22,8 +23,7 @@ Want want_of(Reading reading) {
   switch (reading) {
     case Reading::last:
       return Want::hidden;
-    case Reading::mean:
-    case Reading::both:
+    case Reading::states:
       return Want::states;
     case Reading::likelihood:
       return Want::likelihood;
@@ -133,17 +133,8 @@ void PrefixCache::take(Growth& growth, const Output& output) const {
 
 std::vector<double> PrefixCache::result(const Held& held) const {
   if (stride_ == 0) return held.end;
-  std::vector<double> sum(stride_, 0.0);
-  for (std::size_t i = 0; i < held.trace.size(); ++i) sum[i % stride_] += held.trace[i];
-  if (want_ == Want::states) {
-    const auto count = static_cast<double>(std::max<std::size_t>(held.trace.size() / stride_, 1));
-    for (double& x : sum) x /= count;
-  }
-  if (options_.reading == Reading::both && held.trace.size() >= stride_) {
-    sum.insert(sum.begin(), held.trace.end() - static_cast<std::ptrdiff_t>(stride_),
-               held.trace.end());
-  }
-  return sum;
+  if (want_ == Want::states) return held.trace;
+  return {std::accumulate(held.trace.begin(), held.trace.end(), 0.0)};
 }
 
 // Makes trunk_ hold what all sequences share, but for the last token of the shortest: that one is
@@ -351,7 +342,8 @@ std::vector<std::vector<double>> PrefixCache::read(
     if (fresh) different.push_back(tokens);
     which.push_back(at->second);
   }
-  const std::vector<std::vector<double>> rows = read_different(different);
+  std::vector<std::vector<double>> rows = read_different(different);
+  if (rows.size() == sequences.size()) return rows;
   std::vector<std::vector<double>> out;
   for (const std::size_t i : which) out.push_back(rows[i]);
   return out;

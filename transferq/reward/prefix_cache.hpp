@@ -15,15 +15,14 @@ namespace tq {
 // What is read of each sequence.
 enum class Reading {
   last,        // the hidden state after its last token, [hidden size]
-  mean,        // the mean of the hidden states after its tokens from `from` on, [hidden size]
-  both,        // `last`, then `mean`, from one evaluation, [2 x hidden size]
+  states,      // the hidden states after its tokens from `from` on, [tokens x hidden size]
   likelihood,  // ln P(its tokens from `from` on | all before each), [1]
   next,        // ln P(token | sequence) of each of `watch`, [watch]
 };
 
 struct PrefixCacheOptions {
   Reading reading = Reading::last;
-  std::size_t from = 0;          // for mean, both and likelihood
+  std::size_t from = 0;          // for states and likelihood
   std::vector<Token> watch;      // for next
   bool keep_only_trunk = false;  // for a session that others need, too: hold little between calls
 };
@@ -45,7 +44,7 @@ class PrefixCache {
     std::vector<Token> tokens;
     std::vector<double> end;  // last, next: what was read after the last token; may be empty
     std::vector<double>
-        trace;  // mean, both, likelihood: what was read of each token from trace_from_ on
+        trace;  // states, likelihood: what was read of each token from trace_from_ on
     std::vector<double> logits = {};  // likelihood: after the last token, where several go on
   };
   struct Growth;  // a sequence on its way from what is held of it to all of it

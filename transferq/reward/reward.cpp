@@ -32,11 +32,11 @@ void require_finite(std::span<const Draft> drafts, std::span<const double> score
 
 std::vector<double> Scorer::score(std::span<const Draft> drafts) {
   std::map<std::string, double> known;
-  std::vector<std::string> keys;    // one a draft, "" where it brings its state
+  std::vector<std::string> keys;    // one a draft, "" where it brings its states
   std::vector<Draft> fresh;         // what is computed
   std::vector<std::size_t> places;  // of each of those, where it came first
   for (const Draft& draft : drafts) {
-    keys.push_back(draft.hidden.empty() ? identity(draft) : "");
+    keys.push_back(draft.trail.empty() ? identity(draft) : "");
     const std::string& key = keys.back();
     if (!key.empty()) {
       if (!known.emplace(key, 0).second) continue;

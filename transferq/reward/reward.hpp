@@ -23,7 +23,8 @@ namespace tq {
 struct Draft {
   std::string text;           // of the response, without the token that ended it
   std::vector<Token> tokens;  // the policy's, with the token that ended it
-  std::vector<float> hidden;  // the policy's hidden state after the text, if Scorer::reads() it
+  Trail trail;                // the policy's states behind the prompt and each token of the text,
+                              // if Scorer::reads() them
   // `text` is prompt and response together, special tokens written out, and a head is applied
   // without its bias: the convention of the authors' code (decode/official.hpp).
   bool whole = false;
@@ -59,11 +60,11 @@ struct ModelCost {
 class Scorer {
  public:
   virtual ~Scorer() = default;
-  // Whether it reads the hidden state of this policy: then drafts that bring one cost nothing.
+  // Whether it reads the hidden states of this policy: then drafts that bring them cost nothing.
   virtual bool reads(const Stream&) const { return false; }
   // One score a draft, in order; the same whether drafts come together or one by one. A draft that
   // comes several times, or came with the call before, is computed once, unless it brings its
-  // hidden state. Throws Error where a score can't be had or is no finite number: none is ever made
+  // states. Throws Error where a score can't be had or is no finite number: none is ever made
   // up.
   std::vector<double> score(std::span<const Draft> drafts);
   // What was evaluated so far, one entry a model.

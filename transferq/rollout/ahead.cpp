@@ -16,11 +16,7 @@ std::optional<Ahead> ahead_of(Expansion& expansion, std::size_t chosen, std::siz
     ahead.branch = std::move(kept.branch);
     ahead.evaluated = kept.evaluated - committed;
     ahead.last = std::move(kept.last);
-    ahead.hidden = std::move(rollout.hidden);
-    if (!kept.states.empty()) {
-      kept.states.erase(kept.states.begin(), kept.states.begin() + from);
-      ahead.states = std::move(kept.states);
-    }
+    ahead.trail = rollout.trail;
     if (!rollout.logprobs.empty()) {
       ahead.logprobs.assign(rollout.logprobs.begin() + from, rollout.logprobs.end());
     }
@@ -38,7 +34,6 @@ void advance(std::optional<Ahead>& ahead, Token token) {
   ahead->tokens.erase(ahead->tokens.begin());
   --ahead->evaluated;
   if (!ahead->logprobs.empty()) ahead->logprobs.erase(ahead->logprobs.begin());
-  if (!ahead->states.empty()) ahead->states.erase(ahead->states.begin());
 }
 
 }  // namespace tq

@@ -49,7 +49,10 @@ void grow_blocks(const ExpandRequest& request, std::size_t block, bool last, std
     if (feeds.empty()) return;
     std::vector<Output> outputs = session.forward(feeds);
     expansion.evaluations += feeds.size();
-    for (std::size_t i = 0; i < fed.size(); ++i) expansion.outputs[fed[i]] = std::move(outputs[i]);
+    for (std::size_t i = 0; i < fed.size(); ++i) {
+      if (request.hidden) expansion.trails[fed[i]].append(outputs[i].hidden);
+      expansion.outputs[fed[i]] = std::move(outputs[i]);
+    }
     open = std::move(fed);
   }
 }

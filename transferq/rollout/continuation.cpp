@@ -32,7 +32,6 @@ struct Continuation::Growing {
   std::shared_ptr<const Output> last;  // after the last evaluated token
   std::shared_ptr<const Output> kept;  // after the last token that may be committed, once more than
                                        // that are evaluated
-  std::vector<std::vector<float>> states = {};  // after each evaluated token; see Ahead
   bool done = false;
 };
 
@@ -86,13 +85,10 @@ void Continuation::take_up(const ExpandRequest& request, Growing& g) const {
   if (!known.logprobs.empty()) {
     g.rollout.logprobs.assign(known.logprobs.begin() + 1, known.logprobs.end());
   }
-  g.rollout.hidden = std::move(known.hidden);
+  g.rollout.trail = std::move(known.trail);
   g.branch = std::move(known.branch);
   g.evaluated = known.evaluated - 1;
   g.last = std::move(known.last);
-  if (!known.states.empty()) {
-    g.states.assign(known.states.begin() + 1, known.states.end());
-  }
   request.ahead->reset();
 }
 
@@ -119,18 +115,24 @@ void Continuation::feed_candidates(const ExpandRequest& request, std::size_t fro
   Session& session = request.trunk.session();
   std::vector<Feed> feeds;
   std::vector<std::size_t> fed;
+  const bool states = request.hidden || request.candidate_states;
   for (std::size_t i = from; i < to; ++i) {
     if (!evaluates(request, i)) continue;
     expansion.branches[i] = request.trunk.fork();
-    feeds.push_back(
-        {expansion.branches[i].id(), request.candidates.subspan(i, 1),
-         request.hidden || request.candidate_states ? Want::logits | Want::hidden : Want::logits});
+    feeds.push_back({expansion.branches[i].id(), request.candidates.subspan(i, 1),
+                     states ? Want::logits | Want::hidden : Want::logits});
     fed.push_back(i);
   }
   if (feeds.empty()) return;
   std::vector<Output> outputs = session.forward(feeds);
   expansion.evaluations += feeds.size();
-  for (std::size_t i = 0; i < fed.size(); ++i) expansion.outputs[fed[i]] = std::move(outputs[i]);
+  for (std::size_t i = 0; i < fed.size(); ++i) {
+    if (states) {
+      expansion.trails[fed[i]] = request.trail;
+      expansion.trails[fed[i]].append(outputs[i].hidden);
+    }
+    expansion.outputs[fed[i]] = std::move(outputs[i]);
+  }
 }
 
 // Whether the log-probability of a roll-out's token behind this many others is wanted: where it may
@@ -177,7 +179,7 @@ void Continuation::begin(const ExpandRequest& request, std::span<Growing> wave,
       g.lead = &g;
       continue;
     }
-    g.rollout.hidden = expansion.outputs[c].hidden;
+    g.rollout.trail = expansion.trails[c];
     if (g.done) continue;
     if (lead == nullptr || lead->rollout.candidate != c) {
       lead = &g;
@@ -228,11 +230,8 @@ Rollout Continuation::cut(const Growing& g, std::size_t length, const Expansion&
   if (out.tokens.size() <= length) return out;
   out.tokens.resize(length);
   if (out.logprobs.size() > length) out.logprobs.resize(length);
-  if (length == 0) {
-    out.hidden = expansion.outputs[out.candidate].hidden;
-  } else if (!g.states.empty()) {
-    out.hidden = g.states[length - 1];
-  }
+  const Trail& candidate = expansion.trails[out.candidate];
+  out.trail = length == 0 ? candidate : out.trail.first(candidate.length() + length);
   return out;
 }
 
@@ -287,10 +286,8 @@ void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, s
     for (Growing* g : going) {
       g->last = g->lead->last;
       if (!request.hidden) continue;
-      g->rollout.hidden = g->last->hidden;
-      if (request.culling != nullptr && looks_ahead(request)) {
-        g->states.push_back(g->last->hidden);
-      }
+      g->lead == g ? g->rollout.trail.append(g->last->hidden)
+                   : void(g->rollout.trail = g->lead->rollout.trail);  // the lead comes first
     }
   }
   if (request.keep > 0 || looks_ahead(request)) {
@@ -302,7 +299,7 @@ void Continuation::grow(const ExpandRequest& request, std::span<Growing> wave, s
   }
   for (Growing& g : wave) {
     g.branch = Branch();
-    if (!request.hidden && !g.rollout.tokens.empty()) g.rollout.hidden.clear();  // the candidate's
+    if (!request.hidden && !g.rollout.tokens.empty()) g.rollout.trail = {};  // the candidate's
     expansion.rollouts.push_back(std::move(g.rollout));
   }
 }
@@ -320,7 +317,6 @@ Kept Continuation::hand_back(const ExpandRequest& request, Growing& g, std::size
   if (at != nullptr && request.keep > 0) out.output = *at;
   if (looks_ahead(request) && out.evaluated == g.evaluated) {
     out.last = std::move(g.last);
-    out.states = std::move(g.states);
   }
   return out;
 }
@@ -367,6 +363,7 @@ Expansion Continuation::expand(const ExpandRequest& request) const {
   Expansion expansion;
   expansion.branches.resize(request.candidates.size());
   expansion.outputs.resize(request.candidates.size());
+  expansion.trails.resize(request.candidates.size());
   if (options_.block > 1) expansion.blocks.resize(request.candidates.size());
   if (looks_ahead(request) && group_size(request, 0) < request.candidates.size()) {
     request.ahead->reset();  // memory is short
@@ -376,6 +373,7 @@ Expansion Continuation::expand(const ExpandRequest& request) const {
     for (; last < from; ++last) {  // it makes room for this one
       expansion.branches[last] = Branch();
       expansion.outputs[last] = Output();
+      expansion.trails[last] = Trail();
     }
     for (Kept& kept : expansion.kept) kept = Kept();
     check_stop(request.stop);

@@ -24,7 +24,7 @@ struct Walk {
   // Continues `rollout`, whose tokens lie on `branch`, in every way that has a probability.
   void visit(const Branch& branch, const Output& output, Rollout rollout, std::size_t room) const {
     check_stop(request.stop);
-    rollout.hidden = output.hidden;
+    if (request.hidden) rollout.trail.append(output.hidden);
     if (room == 0) {
       expansion.rollouts.push_back(std::move(rollout));
       return;
@@ -52,16 +52,21 @@ Expansion Enumeration::expand(const ExpandRequest& request) const {
   Expansion expansion;
   expansion.branches.resize(request.candidates.size());
   expansion.outputs.resize(request.candidates.size());
+  expansion.trails.resize(request.candidates.size());
   const Walk walk{request, expansion};
   for (std::size_t c = 0; c < request.candidates.size(); ++c) {
-    const Rollout start{c, {}, 1.0, {}};
+    Rollout start{c, {}, 1.0};
     if (request.trunk.session().model().is_end(request.candidates[c])) {
       expansion.rollouts.push_back(start);
       continue;
     }
     expansion.branches[c] = request.trunk.fork();
     expansion.outputs[c] = walk.evaluate(expansion.branches[c], request.candidates[c]);
+    if (request.hidden) start.trail = request.trail;
     walk.visit(expansion.branches[c], expansion.outputs[c], start, request.room - 1);
+    if (!request.hidden) continue;
+    expansion.trails[c] = request.trail;
+    expansion.trails[c].append(expansion.outputs[c].hidden);
   }
   return expansion;
 }

@@ -13,6 +13,7 @@
 
 #include "transferq/core/random.hpp"
 #include "transferq/engine/session.hpp"
+#include "transferq/engine/trail.hpp"
 
 namespace tq {
 
@@ -20,8 +21,9 @@ struct Rollout {
   std::size_t candidate = 0;
   std::vector<Token> tokens;  // behind the candidate, with the token that ended the response
   double weight = 1;          // its share in the candidate's value
-  std::vector<float> hidden;  // after the last token that is text; empty if not asked for or if
-                              // the candidate itself ends the response
+  // ExpandRequest::trail grown by candidate and tokens, up to the last one that is text; empty if
+  // not asked for or if the candidate itself ends the response.
+  Trail trail = {};
   // Of `tokens` that may be committed, or of all that may be ahead; empty if not asked for.
   std::vector<double> logprobs = {};
 };
@@ -44,17 +46,15 @@ struct Ahead {
   Branch branch;                       // the trunk and the first `evaluated` of them
   std::size_t evaluated = 0;           // at least one
   std::shared_ptr<const Output> last;  // after these
-  std::vector<float> hidden;           // after the last token that is text; empty if not asked for
+  Trail trail;                         // up to the last of these that is text, if asked for
   std::vector<double> logprobs;        // of all of them; empty if not asked for
-  // After each evaluated one; empty but where Culling compares them.
-  std::vector<std::vector<float>> states;
 };
 
 struct ExpandRequest {
   const Branch& trunk;                // the state s, evaluated
   std::span<const Token> candidates;  // tokens z
   std::size_t room = 0;               // tokens the response may still have, the candidate included
-  bool hidden = false;                // whether to return the state after each roll-out
+  bool hidden = false;                // whether to return the roll-outs' trails
   RandomKey key;                      // seed, prompt and step
   std::stop_token stop;
   std::size_t keep = 0;   // tokens of a roll-out that may be committed with its candidate
@@ -65,6 +65,7 @@ struct ExpandRequest {
   const Culling* culling = nullptr;  // null: all roll-outs go on
   // Whether the state after each candidate is wanted: of roll-outs of no token, and by who culls.
   bool candidate_states = false;
+  Trail trail = {};  // of the trunk, which those of roll-outs go on
 };
 
 // The rest of a candidate that is a block: what was drawn behind its first token.
@@ -82,7 +83,6 @@ struct Kept {
   Output output;                       // after those of them that may be committed; without logits
                                        // where nobody asked for them in time
   std::shared_ptr<const Output> last;  // after all of them, if they are wanted ahead
-  std::vector<std::vector<float>> states;  // of Ahead
 };
 
 struct Expansion {
@@ -91,6 +91,7 @@ struct Expansion {
   // that was evaluated: the last token may not be.
   std::vector<Branch> branches;
   std::vector<Output> outputs;
+  std::vector<Trail> trails;      // of each candidate, where roll-outs have one
   std::vector<Rollout> rollouts;  // those of a candidate together, candidates in order
   std::vector<Block> blocks;      // one a candidate, where candidates are blocks; else empty
   std::vector<Kept> kept;         // one a roll-out where some may be committed or are wanted ahead,

@@ -5,7 +5,8 @@
 // base.identity, text, pooling, provenance, bias} and, where it was measured,
 // transferq.head.calibration.{mean, spread, low, high}; where `tq fit` made it,
 // transferq.head.training.{format, loss, data, program, l2, seed, fitted, held_out, accuracy,
-// accuracy.low, accuracy.high}; tensor head.weight, F32 [hidden size].
+// accuracy.low, accuracy.high}; tensor head.weight, F32 [hidden size], or a multiple of it
+// where several positions are read side by side.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,7 @@ struct HeadFile {
   std::string base_name;      // the model file it was fitted on, for messages
   std::string base_identity;  // Model::identity() of it
   std::string text;           // what it reads: "conversation" (prompt and response) or "response"
-  std::string pooling;        // which positions: "last", "mean" or "end" (reward/features.hpp)
+  std::string pooling;        // which positions: "last", "mean", ... (reward/features.hpp)
   std::string provenance;     // how it was made
   std::vector<float> weights;
   double bias = 0;

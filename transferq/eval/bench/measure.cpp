@@ -213,6 +213,20 @@ Measured measure_engine(const Policy& policy, const std::vector<Prompt>& prompts
   });
 }
 
+PassTime measure_passes(const Policy& policy, const SessionOptions& session, std::stop_token stop) {
+  constexpr std::size_t kWide = 10, kPasses = 8;
+  const std::vector<Prompt> prompts{make_prompt("passes", "Say something.")};
+  const auto seconds = [&](std::size_t width) {
+    const Measured m = measure_engine(policy, prompts, {width, kPasses}, width * kPasses,
+                                      {kPasses, 1, session, stop});
+    return static_cast<double>(width) / m.evaluations_a_second;
+  };
+  seconds(1);  // the first of a kind is slower
+  const double alone = seconds(1), wide = seconds(kWide);
+  const double branch = std::clamp((wide - alone) / double{kWide - 1}, 0.0, alone);
+  return {alone - branch, branch};
+}
+
 Prompt bench_prompt(const Policy& policy, std::size_t tokens, std::size_t number) {
   const auto with = [&](std::size_t sentences) {
     std::string text = fmt::format("Story {}.", number + 1);

@@ -51,6 +51,13 @@ BatchShape batch_shape(const DecoderOptions& options);
 Measured measure_engine(const Policy& policy, const std::vector<Prompt>& prompts, BatchShape shape,
                         std::size_t evaluations, const BenchOptions& options);
 
+// What a forward pass takes: so many seconds, and so many more for each branch in it.
+struct PassTime {
+  double pass = 0, branch = 0;
+};
+// From plain decoding and ten branches side by side, behind a short prompt: a second or so.
+PassTime measure_passes(const Policy& policy, const SessionOptions& session, std::stop_token stop);
+
 // Plain English of about `tokens` tokens as the policy reads it, at most; another text for each
 // `number`. Throws Error (usage) when that is less than the shortest prompt there is.
 Prompt bench_prompt(const Policy& policy, std::size_t tokens, std::size_t number);
