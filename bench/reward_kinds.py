@@ -95,7 +95,7 @@ def main():
         subprocess.run([MAKE_TINY, "encoder", str(rank), "--rank"], check=True)
         kinds = {
             "head": "head=sentiment",
-            "head, mean pooled": "head=harmlessness",
+            "head, whole response": "head=harmlessness",
             "rank": f"rank={rank}",
             "judge": "judge=Is the answer cheerful?",
             "implicit": "implicit={system=Answer like a cheerful pirate.},beta=1",
