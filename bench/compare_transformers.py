@@ -33,7 +33,7 @@ def main():
     where = {"pretrained_model_name_or_path": str(options.model.parent),
              "gguf_file": options.model.name}
     tokenizer = AutoTokenizer.from_pretrained(**where)
-    model = AutoModelForCausalLM.from_pretrained(**where, torch_dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32).eval()
     head = torch.zeros(model.config.hidden_size)
     request = json.loads(sys.stdin.readline())
     text = tokenizer(request["prompt"], return_tensors="pt").input_ids
