@@ -32,8 +32,7 @@ const std::vector<Effort>& efforts() {
   static const std::vector<Effort> frontier{
       {"fast", 5.5, 8, 0, 0, 1, 0, 0.03},  // ARGS behind a gate
       {"", 10, 10, 0, 0, 1, 0, 0},
-      {"", 18.4, 20, 10, 10, 1, 2, 0.02},          // a gate, and roll-outs in the last tokens
-      {"balanced", 22.5, 16, 16, 16, 1, 3, 0.02},  // in more of them
+      {"balanced", 18.4, 20, 10, 10, 1, 2, 0.02},  // that, and roll-outs in the last tokens
       {"thorough", 116, 10, 16, 0, 1, 0, 0},
   };
   return frontier;

@@ -16,10 +16,10 @@ TEST(Trail, GrowsAtItsEnd) {
   EXPECT_TRUE(trail.empty());
   EXPECT_EQ(trail.length(), 0u);
   trail.append({1});
-  trail.append_rows(std::vector<float>{7, 2, 3}, 1, 1);
+  trail.append_rows(std::vector<float>{2, 3}, 1);
   EXPECT_EQ(values(trail), (std::vector<float>{1, 2, 3}));
   EXPECT_EQ(trail.last(), std::vector<float>{3});
-  trail.append_rows(std::vector<float>{4}, 1, 1);  // none of them
+  trail.append_rows({}, 1);
   EXPECT_EQ(trail.length(), 3u);
 }
 

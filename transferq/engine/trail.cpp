@@ -1,6 +1,5 @@
 #include "transferq/engine/trail.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace tq {
@@ -36,8 +35,8 @@ void Trail::append(std::vector<float> state) {
   end_ = std::make_shared<Node>(std::move(state), end_);
 }
 
-void Trail::append_rows(std::span<const float> rows, std::size_t width, std::size_t skip) {
-  for (std::size_t at = skip * width; at < rows.size(); at += width) {
+void Trail::append_rows(std::span<const float> rows, std::size_t width) {
+  for (std::size_t at = 0; at < rows.size(); at += width) {
     append({rows.begin() + static_cast<std::ptrdiff_t>(at),
             rows.begin() + static_cast<std::ptrdiff_t>(at + width)});
   }

@@ -1,6 +1,6 @@
 // The hidden states behind a text's tokens, one after the other: an immutable list that grows at
 // its end. Texts that begin alike share what they have in common, so that a fork costs nothing and
-// a step back is no evaluation. A copy is a pointer's.
+// a step back is no evaluation. A copy costs a pointer, and copies may live in different threads.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +20,8 @@ class Trail {
   std::vector<const std::vector<float>*> states() const;
 
   void append(std::vector<float> state);
-  // `rows` of `width` numbers, all but the first `skip` of them.
-  void append_rows(std::span<const float> rows, std::size_t width, std::size_t skip = 0);
+  // Rows of `width` numbers, a state each.
+  void append_rows(std::span<const float> rows, std::size_t width);
   // The first `length` states; all of them where there are no more.
   Trail first(std::size_t length) const;
 
