@@ -5,7 +5,7 @@ For each token, each of the k likeliest ones is continued greedily by generate()
 the decoded text is scored by a reward model from nothing (here a linear head on the same weights: its cost
 does not depend on its weights). Nothing is kept from one candidate or token to the next.
 
-    pip install torch transformers gguf
+    pip install torch transformers gguf accelerate
     tq bench --model smollm2-f32 --decoder official ... \\
         --compare 'python3 bench/compare_transformers.py FILE.gguf --top-k 10 --horizon 20'
 """

@@ -91,7 +91,7 @@ FeatureSet make_set(const std::vector<Unit>& units, bool pairs, FeatureMatrix fe
   return set;
 }
 
-// The poolings to choose from.
+// The poolings to choose from; the last one has the parts of all.
 std::vector<std::string> poolings_of(const FitFlags& f) {
   if (f.pooling == "auto") return {"last", "mean", "last,mean", "last,mean,max,min"};
   const std::optional<HeadPooling> pooling = head_pooling(f.pooling);
@@ -120,10 +120,11 @@ HeadFile head_of(const FitFlags& f, const FitReport& r, const Model& model) {
   return head;
 }
 
-ExtractOptions extract_options(const FitFlags& f, bool prompts) {
+ExtractOptions extract_options(const FitFlags& f, bool prompts,
+                               const std::vector<std::string>& poolings) {
   ExtractOptions options;
   options.conversation = prompts;
-  options.pooling = *head_pooling(poolings_of(f).back());
+  options.pooling = *head_pooling(poolings.back());
   options.max_tokens = f.max_tokens;
   options.store = features_folder();
   options.session = session_of(f);
@@ -180,7 +181,7 @@ Units read_units(const std::string& files, const std::string& format, const std:
 void fit_on_data(const FitFlags& f) {
   const std::stop_token stop = stop_on_signals();
   const std::optional<double> l2 = strength(f.l2);
-  poolings_of(f);  // a mistake is told before anything is read
+  const std::vector<std::string> poolings = poolings_of(f);
   check_out(f.out);
   ModelStore models({f.gpu_layers});
   const Policy base(models.model(f.model), f.format == "raw" ? Format::raw : Format::chat);
@@ -191,7 +192,7 @@ void fit_on_data(const FitFlags& f) {
   if (!f.test.empty()) test = read_units(f.test, f.data_format, f.prompt);
   const Loss loss = loss_of(f, units);
   const Reads reads = reads_of(f, units.units, test.units);
-  const ExtractOptions options = extract_options(f, reads.prompts);
+  const ExtractOptions options = extract_options(f, reads.prompts, poolings);
 
   FitReport r;
   for (Units* part : {&units, &test}) {
@@ -207,7 +208,7 @@ void fit_on_data(const FitFlags& f) {
     r.features = extract_features(units.units, base, options, stop, [&] { progress.advance(); });
   }
   std::vector<FeatureSet> sets;
-  r.poolings = poolings_of(f);
+  r.poolings = poolings;
   for (const std::string& name : r.poolings) {
     sets.push_back(make_set(units.units, units.pairs, pooled_by(*head_pooling(name), r.features)));
   }

@@ -46,7 +46,7 @@ std::vector<std::string> names() {
   return out;
 }
 
-std::string described(const Effort& e) {
+std::string flags_of(const Effort& e) {
   return fmt::format(
       "--top-k {} --min-p {} --horizon {} --last {} --halve {} --commit {} --rollout-choose greedy",
       e.top_k, e.min_p, e.horizon, e.last, e.halvings, e.commit);
@@ -57,7 +57,7 @@ std::vector<std::string> described() {
   std::vector<std::string> out;
   for (const Effort& e : efforts()) {
     if (e.profile.empty()) continue;
-    out.push_back(e.profile + " is " + described(e));
+    out.push_back(e.profile + " is " + flags_of(e));
   }
   return out;
 }
@@ -134,7 +134,7 @@ const Effort& of_budget(const std::string& budget, const std::function<PassTime(
   };
   const Effort& effort = within(flag, number, "ms", cost);
   warn({fmt::format("{}: {}, about {} ms a token on this machine (plain decoding: {})", flag,
-                    described(effort), shown(cost(effort)),
+                    flags_of(effort), shown(cost(effort)),
                     shown(1000 * (time.pass + time.branch)))});
   return effort;
 }

@@ -50,6 +50,13 @@ std::vector<float> pooled(const HeadPooling& pooling, std::size_t count, const A
   return out;
 }
 
+std::vector<float> pooled(const Trail& trail, const HeadPooling& pooling) {
+  if (!pooling.whole()) return trail.last();
+  const auto states = trail.states();
+  return pooled(
+      pooling, states.size(), [&](std::size_t at) -> const auto& { return *states[at]; });
+}
+
 }  // namespace
 
 std::vector<std::string_view> HeadPooling::names() const {
@@ -116,14 +123,12 @@ std::vector<Token> FeatureReader::sequence(const Draft& draft) const {
 // Whether the states that a draft brings are all that is read of it.
 bool FeatureReader::suffices(const Draft& draft) const {
   if (draft.trail.empty() || !options_.pooling.whole()) return !draft.trail.empty();
-  std::size_t response = 0;  // tokens
   if (draft.tokens.empty()) {
-    response = sequence(draft).size() - prompt_.size();
-  } else {
-    const Model& model = reader_.policy().model();
-    response = draft.tokens.size();
-    while (response > 0 && model.is_end(draft.tokens[response - 1])) --response;
+    return draft.trail.length() + prompt_.size() == sequence(draft).size() + 1;
   }
+  const Model& model = reader_.policy().model();
+  std::size_t response = draft.tokens.size();
+  while (response > 0 && model.is_end(draft.tokens[response - 1])) --response;
   return draft.trail.length() == response + 1;
 }
 
@@ -133,15 +138,8 @@ std::vector<std::vector<float>> FeatureReader::read(std::span<const Draft> draft
   std::vector<std::vector<Token>> sequences;
   std::vector<std::size_t> from;  // which draft a sequence is
   for (std::size_t i = 0; i < drafts.size(); ++i) {
-    if (suffices(drafts[i]) && !options_.pooling.whole()) {
-      features[i] = drafts[i].trail.last();
-      continue;
-    }
     if (suffices(drafts[i])) {
-      const auto known = drafts[i].trail.states();
-      features[i] = pooled(
-          options_.pooling,
-          known.size(), [&](std::size_t at) -> const auto& { return *known[at]; });
+      features[i] = pooled(drafts[i].trail, options_.pooling);
       continue;
     }
     features[i].assign(width * options_.pooling.parts(), 0.0F);
