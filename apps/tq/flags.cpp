@@ -178,10 +178,18 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
       ->check(count());
   command
       .add_option("--last", d.last,
-                  "Roll out only in the last N tokens of --max-tokens; before, candidates are "
-                  "valued by the text so far")
+                  "Roll out only in the last N tokens of --max-tokens, and in --first")
       ->option_text("N [all]")
       ->check(count());
+  command
+      .add_option("--first", d.first,
+                  "Roll out only in the first N tokens of a response, and in --last")
+      ->option_text("N [all]")
+      ->check(count());
+  add_choice<Elsewhere>(command, "--elsewhere", d.elsewhere,
+                        {{"text", Elsewhere::text}, {"plain", Elsewhere::plain}},
+                        "How other steps choose: by the values of the text so far, or plainly, by "
+                        "the proposal alone (default: text)");
   command.add_option("--rollouts", d.rollouts, "Roll-outs a candidate")
       ->option_text("N [1]")
       ->check(count());

@@ -1,4 +1,4 @@
-"""--commit, --block, --min-p, --halve, --last and --kl-budget reach the decoder, by flags and setup file."""
+"""Flags of steps reach the decoder, by the command line and setup file: --commit, --block, --min-p and their like."""
 
 import json
 import unittest
@@ -46,8 +46,8 @@ class StepsFlagsTest(TinyTest):
     def test_halve(self):
         row, steps = self.steps("--halve", 1)
         possible = [sum(c["probability"] > 0 for c in step["candidates"]) for step in steps]
-        for i, count in enumerate(possible):  # behind the last pause there must be room
-            self.assertIn(count, (2, 3, 4) if i < 6 else (4,))
+        for i, count in enumerate(possible):  # behind the pause there must be room
+            self.assertIn(count, (2, 3, 4) if i < 8 else (4,))
         self.assertEqual(possible[0], 2)
         self.assertLess(row["evaluations"]["policy"], self.steps()[0]["evaluations"]["policy"])
 
@@ -56,6 +56,16 @@ class StepsFlagsTest(TinyTest):
         early = [step.get("rolled_out") is False for step in steps]
         self.assertEqual(early, [i < 5 for i in range(len(steps))])
         self.assertLess(row["evaluations"]["policy"], self.steps()[0]["evaluations"]["policy"])
+
+    def test_first_and_elsewhere(self):
+        _, steps = self.steps("--first", 2, "--last", 4, "--elsewhere", "plain")
+        unknown = [[c["value"] is None for c in step["candidates"]] for step in steps]
+        self.assertEqual(unknown, [[2 <= i < 5] * 4 for i in range(len(steps))])
+        self.assertEqual([step.get("rolled_out") is False for step in steps],
+                         [2 <= i < 5 for i in range(len(steps))])
+        result = self.generate(*COMMON, "--elsewhere", "plain")
+        self.assertEqual(result.code, 2)
+        self.assertIn("--first and --last", result.err)
 
     def test_kl_budget(self):
         for nats in (0, 0.5, 4):

@@ -69,6 +69,42 @@ TEST_F(HalvingTest, CostIsThatOfTheHalvesThatGoOn) {
   EXPECT_EQ(decode(whole, head, 9).evaluations.policy, 8u + 8 * 8);
 }
 
+// Near its end a response has room for less than the horizon, and that is what is halved.
+TEST_F(HalvingTest, PausesAreThoseOfWhatThereIsRoomFor) {
+  const auto head = testing::head_on(endless_, folder_);
+  DecoderOptions o = options(1, 100);
+  o.commit = 9;
+  EXPECT_EQ(decode(o, head, 9).evaluations.policy, 8u + 8 * 4 + 4 * 4);
+}
+
+// With greedy roll-outs the likeliest candidate goes on with what the step before found, so the
+// best of all roll-outs is never lost on the way.
+TEST_F(HalvingTest, TheLikeliestIsNotGivenUpWhereItsRollOutIsKnown) {
+  for (const bool greedy : {true, false}) {
+    std::size_t given_up = 0;
+    DecoderOptions o = options(3, 12);
+    o.greedy_rollouts = greedy;
+    o.choose = Choose::greedy;
+    const Answer out = decode(o, testing::reward_of(noise), 12);
+    for (const Step& step : out.steps) {
+      for (const CandidateView& c : step.candidates) {
+        given_up += c.token == step.plain_choice && c.given_up;
+      }
+    }
+    EXPECT_EQ(given_up == 0, greedy);
+    if (!greedy) continue;
+    double best = 0;  // the whole response is in each roll-out
+    for (const Step& step : out.steps) {
+      double chosen = 0;
+      for (const CandidateView& c : step.candidates) {
+        if (c.token == step.token) chosen = c.value;
+      }
+      EXPECT_GE(chosen, best - 1e-12);
+      best = chosen;
+    }
+  }
+}
+
 // Where the candidate alone decides, nothing is lost.
 TEST_F(HalvingTest, TheChoiceIsTheSameWhereEarlyValuesRankLikeFinalOnes) {
   const auto by_first = testing::reward_of([](const Draft& d) {

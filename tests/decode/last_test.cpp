@@ -1,5 +1,9 @@
-// Roll-outs in the last tokens alone: before, a step is one of ARGS; from there on it is as ever.
+// Roll-outs in the last tokens alone: before, a step is one of ARGS or of plain decoding; from
+// there on it is as ever.
 #include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
 
 #include "tests/decode/decoding.hpp"
 
@@ -73,6 +77,58 @@ TEST_F(LastTest, CostsRollOutsInTheLastTokensAlone) {
   EXPECT_EQ(decode(options(4)).evaluations.policy, expected);
 }
 
+TEST_F(LastTest, EarlierStepsMayBePlain) {
+  DecoderOptions o = options(4);
+  o.choose = Choose::greedy;
+  const std::uint64_t by_text = decode(o).evaluations.policy;
+  o.elsewhere = Elsewhere::plain;
+  const Answer late = decode(o);
+  EXPECT_EQ(late.evaluations.policy, by_text);  // the reward reads texts
+  o = {.name = "greedy"};
+  const Answer plain = decode(o);
+  for (std::size_t s = 0; s < kTokens; ++s) {
+    EXPECT_EQ(late.steps[s].rolled_out, s >= kTokens - 4);
+    for (const CandidateView& c : late.steps[s].candidates) {
+      EXPECT_EQ(std::isnan(c.value), s < kTokens - 4);
+    }
+    if (s < kTokens - 4) {
+      EXPECT_EQ(late.steps[s].token, plain.steps[s].token);
+    }
+  }
+}
+
+// A draw from the candidates, by the proposal: what an infinite alpha draws.
+TEST_F(LastTest, PlainStepsMayBeDrawn) {
+  DecoderOptions o = options(4);
+  o.elsewhere = Elsewhere::plain;
+  const Answer late = decode(o);
+  o.alpha = std::numeric_limits<double>::infinity();
+  const Answer free = decode(o);
+  for (std::size_t s = 0; s < kTokens - 4; ++s) {
+    EXPECT_EQ(late.steps[s].token, free.steps[s].token);
+    for (std::size_t i = 0; i < kTop; ++i) {
+      EXPECT_DOUBLE_EQ(late.steps[s].candidates[i].probability,
+                       free.steps[s].candidates[i].probability);
+    }
+  }
+}
+
+TEST_F(LastTest, TheFirstTokensMayBeRolledOutFrom) {
+  for (const std::size_t last : {0u, 3u}) {
+    DecoderOptions o = options(last);
+    o.first = 2;
+    const Answer out = decode(o);
+    o.first = o.last = 0;
+    const Answer all = decode(o);
+    for (std::size_t s = 0; s < kTokens; ++s) {
+      EXPECT_EQ(out.steps[s].rolled_out, s < 2 || s >= kTokens - last) << s;
+      if (s < 2) {
+        EXPECT_EQ(out.steps[s].token, all.steps[s].token);
+      }
+    }
+  }
+}
+
 TEST_F(LastTest, CommitsBeginWithTheRollOuts) {
   DecoderOptions o = options(4);
   o.commit = 2;
@@ -96,7 +152,17 @@ TEST_F(LastTest, RefusesWhatHasNoRollOutsOrNoTextSoFar) {
   refused(o, {"--last 4", "best-of"});
   o = options(4);
   o.finished_only = true;
-  refused(o, {"--last 4", "can't score"});
+  refused(o, {"--last 4", "can't score", "--elsewhere plain"});
+  o.elsewhere = Elsewhere::plain;
+  EXPECT_NO_THROW(make_decoder(o, 1000));
+  o.block = 2;
+  refused(o, {"--elsewhere plain", "--block 2"});
+  o = options(0);
+  o.elsewhere = Elsewhere::plain;
+  refused(o, {"--elsewhere plain", "--first and --last"});
+  o = {.name = "best-of"};
+  o.elsewhere = Elsewhere::plain;
+  refused(o, {"--elsewhere", "best-of"});
 }
 
 }  // namespace

@@ -10,6 +10,10 @@ namespace tq {
 
 enum class Choose { sample, greedy };
 
+// How a step chooses that has no roll-outs where others have: by the values of the text so far, or
+// plainly, by the proposal alone.
+enum class Elsewhere { text, plain };
+
 // The k most probable tokens of a distribution, most probable first, ties to the lower token.
 // Tokens of probability zero are no candidates, so there may be fewer than k.
 std::vector<std::size_t> candidates(std::span<const double> log_probabilities, std::size_t k);

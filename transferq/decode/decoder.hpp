@@ -41,7 +41,7 @@ struct Step {
   std::optional<EffectiveSamples> effective = std::nullopt;
   std::optional<double> alpha = std::nullopt;  // at this step, where a KL budget chose it
   // Whether the candidates' values are what they are for at the other steps: not where a learned
-  // value predicted them, or --last has them valued by the text so far.
+  // value predicted them, or where --first and --last have no roll-outs.
   bool rolled_out = true;
 };
 

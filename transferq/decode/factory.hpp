@@ -34,9 +34,10 @@ struct DecoderOptions {
   std::size_t block = 1;     // tokens of a candidate
   double min_p = 0;          // candidates have this share of the likeliest's probability
   std::size_t halvings = 0;  // times that half of the candidates are given up on the way
-  // Roll out only in the last so many tokens that a response may have, and weigh the text so far
-  // before; 0: roll out at every step.
-  std::size_t last = 0;
+  // Roll out only in the first tokens of a response and the last ones that it may have; both 0:
+  // roll out at every step.
+  std::size_t first = 0, last = 0;
+  Elsewhere elsewhere = Elsewhere::text;  // what other steps do
   // A learned value for the decoders tq and cd: in the place of roll-outs, or, with a screen, to
   // choose which candidates roll out. Soft transfer reads its distribution.
   std::shared_ptr<const LearnedValue> learned = nullptr;

@@ -25,12 +25,14 @@ std::vector<bool> highest(std::span<const double> scores, std::size_t count) {
 }
 
 Halving::Halving(const Valuing& valuing, const Response& response, const Candidates& set,
-                 double alpha, std::size_t horizon, std::size_t halvings, std::size_t screen)
+                 double alpha, std::size_t horizon, std::size_t halvings, std::size_t screen,
+                 std::optional<std::size_t> spared)
     : valuing_(valuing),
       response_(response),
       set_(set),
       alpha_(alpha),
       screen_(screen),
+      spared_(spared),
       given_up_(set.tokens.size(), false),
       values_(set.tokens.size(), std::numeric_limits<double>::quiet_NaN()),
       culling_{halving_positions(horizon, halvings),
@@ -90,7 +92,7 @@ std::vector<bool> Halving::survivors(std::span<const Rollout> rollouts,
   const std::vector<bool> stays =
       highest(scores, screen > 0 ? screen : (scores.size() + 1) / 2);  // the half is rounded up
   for (std::size_t i = 0; i < left.size(); ++i) {
-    if (!stays[i] && open[left[i]]) given_up_[left[i]] = true;
+    if (!stays[i] && open[left[i]] && left[i] != spared_) given_up_[left[i]] = true;
   }
   std::vector<bool> out = given_up_;
   out.flip();

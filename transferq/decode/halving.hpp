@@ -1,9 +1,10 @@
 // Roll-outs that stop once their candidate is behind: sequential halving (Karnin, Koren and Somekh,
 // "Almost Optimal Exploration in Multi-Armed Bandits", ICML 2013) over the candidates of a step.
-// With a horizon h and R halvings, roll-outs pause at h/2^R, ..., h/4 and h/2 tokens (rounded down,
-// 0 being the candidate itself); at each pause the candidates are ranked by log pi_prop + Q /
-// alpha, Q being the value of what was rolled out so far, and the lower half rolls out no further.
-// Those that have ended, or reached the end of the response, have their final value and stay.
+// With R halvings, roll-outs of h tokens, the horizon or what the response has room for, pause at
+// h/2^R, ..., h/4 and h/2 tokens (rounded down, 0 being the candidate itself); at each pause the
+// candidates are ranked by log pi_prop + Q / alpha, Q being the value of what was rolled out so
+// far, and the lower half rolls out no further. Those that have ended have their final value and
+// stay. So does one that is spared.
 //
 // A candidate that was given up can't be chosen. So the choice is that of the full horizon among
 // those that were never in the lower half, which is an approximation: not for the exact laws.
@@ -17,6 +18,7 @@
 // Not thread-safe; lives for one step.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -35,9 +37,12 @@ std::vector<bool> highest(std::span<const double> scores, std::size_t count);
 
 class Halving {
  public:
-  // All of these outlive it. `alpha` may be infinite: then the proposal alone ranks.
+  // All of these outlive it. `alpha` may be infinite: then the proposal alone ranks. `horizon`: of
+  // this step. `spared` is a candidate that is not given up: the one whose roll-out an earlier step
+  // made (rollout/ahead.hpp), so that what was found is not lost.
   Halving(const Valuing& valuing, const Response& response, const Candidates& set, double alpha,
-          std::size_t horizon, std::size_t halvings, std::size_t screen = 0);
+          std::size_t horizon, std::size_t halvings, std::size_t screen,
+          std::optional<std::size_t> spared);
   Halving(const Halving&) = delete;
   Halving& operator=(const Halving&) = delete;
 
@@ -61,6 +66,7 @@ class Halving {
   const Candidates& set_;
   double alpha_;
   std::size_t screen_;  // how many pass; 0 where there is nothing to choose, or it is done
+  std::optional<std::size_t> spared_;
   std::vector<bool> given_up_;
   std::vector<double> values_;  // the last known
   Culling culling_;

@@ -25,7 +25,9 @@ void require_weighing(const DecoderOptions& o) {
   refuse(o.block != 1, fmt::format("--block {}", o.block));
   refuse(o.min_p != 0, fmt::format("--min-p {}", o.min_p));
   refuse(o.halvings != 0, fmt::format("--halve {}", o.halvings));
+  refuse(o.first != 0, fmt::format("--first {}", o.first));
   refuse(o.last != 0, fmt::format("--last {}", o.last));
+  refuse(o.elsewhere != Elsewhere::text, "--elsewhere");
   refuse(o.kl_budget.has_value(), "--kl-budget");
 }
 
@@ -51,6 +53,7 @@ void validate_learned(const DecoderOptions& o) {
     };
     refuse(o.commit != 1, fmt::format("--commit {}", o.commit));
     refuse(o.halvings != 0, fmt::format("--halve {}", o.halvings));
+    refuse(o.first != 0, fmt::format("--first {}", o.first));
     refuse(o.last != 0, fmt::format("--last {}", o.last));
     refuse(o.rollouts != 1, fmt::format("--rollouts {}", o.rollouts));
     return;
@@ -61,6 +64,31 @@ void validate_learned(const DecoderOptions& o) {
   require(!o.kl_budget, fmt::format("--screen {} ranks candidates at a given alpha, and "
                                     "--kl-budget finds one when all are valued; leave one out",
                                     o.screen));
+}
+
+// Which steps roll out, and what the others do.
+void validate_positions(const DecoderOptions& o) {
+  if (o.first == 0 && o.last == 0) {
+    require(o.elsewhere == Elsewhere::text,
+            "--elsewhere plain is for steps that --first and --last leave without roll-outs; give "
+            "one of these, or leave it out");
+    return;
+  }
+  const std::string flag =
+      o.last > 0 ? fmt::format("--last {}", o.last) : fmt::format("--first {}", o.first);
+  require(o.name != "args" && o.horizon > 0,
+          fmt::format("{} says which steps roll out, and {} has no roll-outs; use tq or cd with a "
+                      "--horizon above 0",
+                      flag, o.name == "args" ? "args" : "--horizon 0"));
+  require(o.elsewhere == Elsewhere::plain || !o.finished_only,
+          fmt::format("{} has other steps value the text so far, which this reward can't score; "
+                      "add --elsewhere plain, or give --first 0 --last 0 where a profile or setup "
+                      "has them",
+                      flag));
+  require(o.elsewhere == Elsewhere::text || o.block == 1,
+          fmt::format("--elsewhere plain chooses single tokens, and --block {} weighs blocks; "
+                      "leave one out",
+                      o.block));
 }
 
 }  // namespace
@@ -112,14 +140,7 @@ void validate_steps(const DecoderOptions& o) {
   require(!o.kl_budget || o.choose == Choose::sample,
           "--kl-budget bounds the KL of a law that is drawn from, and --choose greedy draws "
           "nothing; leave one out");
-  require(o.last == 0 || (o.name != "args" && o.horizon > 0),
-          fmt::format("--last {} says where roll-outs begin, and {} has none; use tq or cd with a "
-                      "--horizon above 0",
-                      o.last, o.name == "args" ? "args" : "--horizon 0"));
-  require(o.last == 0 || !o.finished_only,
-          fmt::format("--last {} values the text so far before, which this reward can't score; "
-                      "leave it out, or give --last 0 where a profile or setup has it",
-                      o.last));
+  validate_positions(o);
   require(!o.kl_budget || o.transfer != Transfer::soft,
           "--kl-budget chooses alpha, and --transfer soft draws at its --beta; leave one out");
 }
@@ -130,7 +151,9 @@ std::string describe_steps(const DecoderOptions& o) {
   if (o.block != 1) out += fmt::format(" block={}", o.block);
   if (o.min_p != 0) out += fmt::format(" min-p={}", o.min_p);
   if (o.halvings != 0) out += fmt::format(" halve={}", o.halvings);
+  if (o.first != 0) out += fmt::format(" first={}", o.first);
   if (o.last != 0) out += fmt::format(" last={}", o.last);
+  if (o.elsewhere == Elsewhere::plain) out += " elsewhere=plain";
   if (o.learned != nullptr) out += fmt::format(" value={}", o.learned->fingerprint());
   if (o.screen != 0) out += fmt::format(" screen={}", o.screen);
   if (o.kl_budget) out += fmt::format(" kl-budget={}", *o.kl_budget);

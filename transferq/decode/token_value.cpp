@@ -33,6 +33,14 @@ Candidates without(Candidates set, const std::vector<bool>& given_up) {
   return set;
 }
 
+// The candidate that a greedy roll-out from here would begin with, if it is one.
+std::optional<std::size_t> likeliest(const Candidates& set, Stream& roller) {
+  const auto token = static_cast<Token>(argmax(roller.state().logits));
+  const auto at = std::find(set.tokens.begin(), set.tokens.end(), token);
+  if (at == set.tokens.end()) return std::nullopt;
+  return static_cast<std::size_t>(at - set.tokens.begin());
+}
+
 // Their values, those of others being the least of theirs: what is impossible must not be the best.
 std::vector<double> of_left(std::vector<double> values, const std::vector<bool>& given_up) {
   double least = std::numeric_limits<double>::infinity();
@@ -114,21 +122,25 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
         proposing, proposed,
         &proposal == &task.reference ? proposed : log_softmax(task.reference.state().logits), key);
     std::optional<double> share;
-    const std::size_t room = rolled_room(response.room());
+    const bool rolling = rolls_out(response.size(), response.room());
+    // The room of roll-outs: none behind the candidate where there are to be none.
+    const std::size_t room = rolling ? response.room() : std::min(response.room(), options_.block);
     if (budget) share = budget->share(std::min(step_tokens(), room), response.room());
 
     // Values, by roll-outs of the baseline; none where they could not change the choice.
-    const bool early = room < response.room();  // --last has no roll-outs here yet
     const bool rolls = expander_->depth() > options_.block && room > options_.block;
     const bool predicts = predicting && room > 1;  // the reward of the last token is known
     Expansion expansion;
     StepValues valued;
     std::vector<bool> given_up;
-    if (worth_valuing(set, proposing.min_p > 0, share)) {
+    const bool plain = !rolling && options_.elsewhere == Elsewhere::plain;
+    if (!plain && worth_valuing(set, proposing.min_p > 0, share)) {
       std::optional<Halving> halving;
       if (options_.halvings > 0 || options_.screen > 0) {
-        halving.emplace(valuing, response, set, options_.alpha, expander_->depth() - options_.block,
-                        options_.halvings, options_.screen);
+        halving.emplace(valuing, response, set, options_.alpha,
+                        std::min(expander_->depth(), room) - options_.block, options_.halvings,
+                        options_.screen,
+                        options_.greedy_rollouts ? likeliest(set, roller) : std::nullopt);
       }
       expansion = expander_->expand(
           {roller.branch(), set.tokens, room, valuing.reads_states(), key, task.stop,
@@ -173,7 +185,7 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     Step step{{}, chosen, token, "", static_cast<Token>(argmax(proposed))};
     show(step, model, set, expansion, proposed, valued.values, law);
     step.effective = valued.effective;
-    step.rolled_out = !predicting && !early;
+    step.rolled_out = !predicting && rolling;
     for (std::size_t i = 0; i < given_up.size(); ++i) step.candidates[i].given_up = given_up[i];
     if (budget) step.alpha = law.alpha;
     response.add(std::move(step));

@@ -37,9 +37,11 @@ struct TokenValueOptions {
       std::nullopt;              // nats a response, in the place of alpha; needs Choose::sample
   bool greedy_rollouts = false;  // whether the expander's roll-outs follow from their candidates
   std::size_t halvings = 0;      // times that half of the candidates are given up (halving.hpp)
-  std::size_t last = 0;          // only so many tokens before the response's longest are rolled out
-                                 // from; 0: from all (docs/performance.md)
-  Learned learned = {};          // a value that is read from states (value/learned.hpp)
+  // Only the first tokens of a response, and the last ones that it may have, are rolled out from;
+  // both 0: all (docs/performance.md).
+  std::size_t first = 0, last = 0;
+  Elsewhere elsewhere = Elsewhere::text;  // what other steps do
+  Learned learned = {};                   // a value that is read from states (value/learned.hpp)
   std::size_t screen = 0;  // the candidates that it lets roll out; 0: none, it values them itself
 };
 
@@ -63,9 +65,10 @@ class TokenValueDecoder final : public Decoder {
   std::size_t step_tokens() const {
     return std::min(options_.block + options_.commit - 1, expander_->depth());
   }
-  // The room of roll-outs: none behind the candidate where a step is too early for them.
-  std::size_t rolled_room(std::size_t room) const {
-    return options_.last == 0 || room <= options_.last ? room : std::min(room, options_.block);
+  // Whether a step rolls out, behind `made` tokens and with room for more.
+  bool rolls_out(std::size_t made, std::size_t room) const {
+    const bool everywhere = options_.first == 0 && options_.last == 0;
+    return everywhere || made < options_.first || room <= options_.last;
   }
   // The gate before candidates are valued: the user's, or that of bounds where it leaves the choice
   // what it is.
