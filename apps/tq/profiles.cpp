@@ -23,17 +23,17 @@ constexpr std::size_t kMeasured = 32;
 struct Effort {
   std::string profile;  // its name, if it has one
   double evaluations;   // a token, as measured: by default model and head, so elsewhere it is about
-  std::size_t top_k, horizon, last, commit, halvings;
+  std::size_t top_k, horizon, first, last, commit, halvings;
   double min_p;
 };
 
 // Dearest last.
 const std::vector<Effort>& efforts() {
   static const std::vector<Effort> frontier{
-      {"fast", 5.5, 8, 0, 0, 1, 0, 0.03},  // ARGS behind a gate
-      {"", 10, 10, 0, 0, 1, 0, 0},
-      {"balanced", 18.4, 20, 10, 10, 1, 2, 0.02},  // that, and roll-outs in the last tokens
-      {"thorough", 116, 10, 16, 0, 1, 0, 0},
+      // ARGS, with roll-outs in the first and last tokens
+      {"fast", 7.2, 8, 4, 2, 4, 1, 1, 0.03},
+      {"balanced", 21, 20, 10, 6, 10, 1, 2, 0.03},
+      {"thorough", 116, 10, 16, 0, 0, 1, 0, 0},
   };
   return frontier;
 }
@@ -48,8 +48,9 @@ std::vector<std::string> names() {
 
 std::string flags_of(const Effort& e) {
   return fmt::format(
-      "--top-k {} --min-p {} --horizon {} --last {} --halve {} --commit {} --rollout-choose greedy",
-      e.top_k, e.min_p, e.horizon, e.last, e.halvings, e.commit);
+      "--top-k {} --min-p {} --horizon {} --first {} --last {} --halve {} --commit {} "
+      "--rollout-choose greedy",
+      e.top_k, e.min_p, e.horizon, e.first, e.last, e.halvings, e.commit);
 }
 
 // fast is --top-k ..., as in a help text.
@@ -99,7 +100,8 @@ const Effort& within(const std::string& flag, double budget, const std::string& 
 double passes_of(const Effort& effort, std::size_t tokens) {
   std::size_t passes = 0;
   for (std::size_t room = tokens; room > 0; --room) {
-    const bool rolls = effort.last == 0 || room <= effort.last;
+    const bool everywhere = effort.first == 0 && effort.last == 0;
+    const bool rolls = everywhere || tokens - room < effort.first || room <= effort.last;
     passes += 1 + (rolls ? std::min(effort.horizon, room - 1) : 0);
   }
   return static_cast<double>(passes) / static_cast<double>(tokens);
@@ -186,6 +188,7 @@ void apply_profile(CLI::App& command, const std::string& profile, const std::str
   set(command, "--min-p", fmt::format("{}", blocks ? 0 : effort.min_p));
   set(command, "--horizon", fmt::format("{}", effort.horizon));
   const bool rolls = number("--horizon") > 0;
+  set(command, "--first", fmt::format("{}", rolls ? effort.first : 0));
   set(command, "--last", fmt::format("{}", rolls ? effort.last : 0));
   set(command, "--commit", fmt::format("{}", rolls ? effort.commit : 1));
   const bool halves = rolls && !blocks && !given(command, "--kl-budget");

@@ -23,7 +23,6 @@ class ProfileTest(TinyTest):
             row = self.row(*COMMON, "--profile", profile)
             self.assertEqual(row["decoder"], "tq")
             cost[profile] = row["evaluations"]["policy"] / row["response_tokens"]
-        # In so few tokens balanced rolls out everywhere, and from more candidates than thorough.
         self.assertEqual(len(set(cost.values())), 3)
         self.assertEqual(min(cost, key=cost.get), "fast")
 
@@ -38,7 +37,7 @@ class ProfileTest(TinyTest):
     def documented(self):
         """What `tq generate --help` says that each profile is."""
         text = re.sub(r"\s+", " ", self.assert_ok(self.tq("generate", "--help")).out)
-        found = dict(re.findall(r"(\w+) is ((?:--[a-z-]+ [\w.]+ ?){7})", text))
+        found = dict(re.findall(r"(\w+) is ((?:--[a-z-]+ [\w.]+ ?){8})", text))
         self.assertEqual(set(found), set(PROFILES))
         return found
 
@@ -52,7 +51,7 @@ class ProfileTest(TinyTest):
         self.assertEqual(self.settings("--setup", setup, "--profile", "fast"),
                          self.settings("--profile", "fast", "--top-k", 3))
         self.assertEqual(self.row(*COMMON, "--profile", "fast", "--decoder", "cd")["decoder"], "cd")
-        self.assertEqual(self.settings("--setup", setup, "--budget", 5.9),
+        self.assertEqual(self.settings("--setup", setup, "--budget", 7.9),
                          self.settings("--profile", "fast", "--top-k", 3))
 
     def test_what_is_given_changes_what_goes_with_it(self):
@@ -70,20 +69,21 @@ class ProfileTest(TinyTest):
 name = "Profiles"
 model = "{self.model}"
 reward = "words=you good the"
-max-tokens = 6
+max-tokens = 12
 samples = 2
 profile = "balanced"
 [data]
 prompts = "prompts.jsonl"
 """ + "".join(f'[[decoder]]\nname = "{d}"\ndecoder = "{d}"\n' for d in decoders)
-                           + '[[decoder]]\nname = "own"\nbudget = 6\n')
+                           + '[[decoder]]\nname = "own"\nbudget = 8\n')
         self.assert_ok(self.tq("eval", setup, "--out", "r.jsonl", "--threads", 1))
         cost = {}
         for row in read_rows(self.folder / "r.jsonl")[1:]:
             cost[row["id"].split("/")[0]] = row["evaluations"]["policy"] / row["response_tokens"]
         self.assertEqual(set(cost), {*decoders, "own"})
-        self.assertLess(max(cost["greedy"], cost["best-of"], cost["own"]), 4)
+        self.assertLess(max(cost["greedy"], cost["best-of"]), 4)
         self.assertGreater(min(cost["tq"], cost["cd"]), 4)
+        self.assertLess(cost["own"], cost["tq"])
 
     def test_halving_gives_way_to_what_it_does_not_go_with(self):
         for flags in (("--block", 2), ("--kl-budget", 3)):

@@ -175,8 +175,8 @@ TEST_F(ScreenTest, ThoseRollOutThatTheValueRanksHighest) {
   DecoderOptions o = options(value, 3);
   o.commit = 7;                                         // one step makes all six
   EXPECT_EQ(decode(o).evaluations.policy, 8u + 3 * 4);  // nobody looks behind the last token
-  o.halvings = 1;  // of the three two go on behind the pause, at half of the horizon's six
-  EXPECT_EQ(decode(o).evaluations.policy, 8u + 3 * 3 + 2 * 1);
+  o.halvings = 1;  // of the three two go on behind the pause, at half of the five that have room
+  EXPECT_EQ(decode(o).evaluations.policy, 8u + 3 * 2 + 2 * 2);
 }
 
 TEST_F(LearnedTest, RefusesWhatMakesNoSense) {

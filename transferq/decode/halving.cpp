@@ -92,7 +92,8 @@ std::vector<bool> Halving::survivors(std::span<const Rollout> rollouts,
   const std::vector<bool> stays =
       highest(scores, screen > 0 ? screen : (scores.size() + 1) / 2);  // the half is rounded up
   for (std::size_t i = 0; i < left.size(); ++i) {
-    if (!stays[i] && open[left[i]] && left[i] != spared_) given_up_[left[i]] = true;
+    const bool spared = screen == 0 && left[i] == spared_;
+    if (!stays[i] && open[left[i]] && !spared) given_up_[left[i]] = true;
   }
   std::vector<bool> out = given_up_;
   out.flip();

@@ -38,8 +38,8 @@ std::vector<bool> highest(std::span<const double> scores, std::size_t count);
 class Halving {
  public:
   // All of these outlive it. `alpha` may be infinite: then the proposal alone ranks. `horizon`: of
-  // this step. `spared` is a candidate that is not given up: the one whose roll-out an earlier step
-  // made (rollout/ahead.hpp), so that what was found is not lost.
+  // this step. `spared` is a candidate that halving does not give up: the one whose roll-out an
+  // earlier step made (rollout/ahead.hpp), so that what was found is not lost.
   Halving(const Valuing& valuing, const Response& response, const Candidates& set, double alpha,
           std::size_t horizon, std::size_t halvings, std::size_t screen,
           std::optional<std::size_t> spared);
