@@ -11,6 +11,7 @@
 
 #include "flags.hpp"
 #include "transferq/core/error.hpp"
+#include "transferq/decode/positions.hpp"
 #include "warnings.hpp"
 
 namespace tq::app {
@@ -21,8 +22,8 @@ constexpr std::size_t kMeasured = 32;
 
 // Settings on the frontier of reward against cost.
 struct Effort {
-  std::string profile;  // its name, if it has one
-  double evaluations;   // a token, as measured: by default model and head, so elsewhere it is about
+  std::string profile;
+  double evaluations;  // a token, as measured: by default model and head, so elsewhere it is about
   std::size_t top_k, horizon, first, last, commit, halvings;
   double min_p;
 };
@@ -40,9 +41,7 @@ const std::vector<Effort>& efforts() {
 
 std::vector<std::string> names() {
   std::vector<std::string> out;
-  for (const Effort& effort : efforts()) {
-    if (!effort.profile.empty()) out.push_back(effort.profile);
-  }
+  for (const Effort& effort : efforts()) out.push_back(effort.profile);
   return out;
 }
 
@@ -56,10 +55,7 @@ std::string flags_of(const Effort& e) {
 // fast is --top-k ..., as in a help text.
 std::vector<std::string> described() {
   std::vector<std::string> out;
-  for (const Effort& e : efforts()) {
-    if (e.profile.empty()) continue;
-    out.push_back(e.profile + " is " + flags_of(e));
-  }
+  for (const Effort& e : efforts()) out.push_back(e.profile + " is " + flags_of(e));
   return out;
 }
 
@@ -100,8 +96,7 @@ const Effort& within(const std::string& flag, double budget, const std::string& 
 double passes_of(const Effort& effort, std::size_t tokens) {
   std::size_t passes = 0;
   for (std::size_t room = tokens; room > 0; --room) {
-    const bool everywhere = effort.first == 0 && effort.last == 0;
-    const bool rolls = everywhere || tokens - room < effort.first || room <= effort.last;
+    const bool rolls = Positions{effort.first, effort.last}.roll_out(tokens - room, room);
     passes += 1 + (rolls ? std::min(effort.horizon, room - 1) : 0);
   }
   return static_cast<double>(passes) / static_cast<double>(tokens);

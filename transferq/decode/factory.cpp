@@ -52,7 +52,7 @@ std::unique_ptr<Decoder> token_value(const DecoderOptions& o, std::size_t horizo
   return std::make_unique<TokenValueDecoder>(
       TokenValueOptions{o.transfer == Transfer::soft ? o.beta : o.alpha, o.top_k, proposal,
                         rollouts, o.choose, o.commit, o.block, o.min_p, range, o.kl_budget,
-                        o.greedy_rollouts, o.halvings, o.first, o.last, o.elsewhere,
+                        o.greedy_rollouts, o.halvings, Positions{o.first, o.last}, o.elsewhere,
                         std::move(learned), o.screen},
       std::make_unique<Continuation>(
           ContinuationOptions{horizon, o.rollouts, o.greedy_rollouts, false, o.block}),

@@ -122,7 +122,7 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
         proposing, proposed,
         &proposal == &task.reference ? proposed : log_softmax(task.reference.state().logits), key);
     std::optional<double> share;
-    const bool rolling = rolls_out(response.size(), response.room());
+    const bool rolling = options_.positions.roll_out(response.size(), response.room());
     // The room of roll-outs: none behind the candidate where there are to be none.
     const std::size_t room = rolling ? response.room() : std::min(response.room(), options_.block);
     if (budget) share = budget->share(std::min(step_tokens(), room), response.room());

@@ -17,6 +17,7 @@
 #include "transferq/decode/decoder.hpp"
 #include "transferq/decode/gate.hpp"
 #include "transferq/decode/plain.hpp"
+#include "transferq/decode/positions.hpp"
 #include "transferq/decode/valuing.hpp"
 #include "transferq/rollout/rollout.hpp"
 #include "transferq/value/direct.hpp"
@@ -37,9 +38,7 @@ struct TokenValueOptions {
       std::nullopt;              // nats a response, in the place of alpha; needs Choose::sample
   bool greedy_rollouts = false;  // whether the expander's roll-outs follow from their candidates
   std::size_t halvings = 0;      // times that half of the candidates are given up (halving.hpp)
-  // Only the first tokens of a response, and the last ones that it may have, are rolled out from;
-  // both 0: all (docs/performance.md).
-  std::size_t first = 0, last = 0;
+  Positions positions = {};      // of the steps that roll out
   Elsewhere elsewhere = Elsewhere::text;  // what other steps do
   Learned learned = {};                   // a value that is read from states (value/learned.hpp)
   std::size_t screen = 0;  // the candidates that it lets roll out; 0: none, it values them itself
@@ -64,11 +63,6 @@ class TokenValueDecoder final : public Decoder {
   // long.
   std::size_t step_tokens() const {
     return std::min(options_.block + options_.commit - 1, expander_->depth());
-  }
-  // Whether a step rolls out, behind `made` tokens and with room for more.
-  bool rolls_out(std::size_t made, std::size_t room) const {
-    const bool everywhere = options_.first == 0 && options_.last == 0;
-    return everywhere || made < options_.first || room <= options_.last;
   }
   // The gate before candidates are valued: the user's, or that of bounds where it leaves the choice
   // what it is.

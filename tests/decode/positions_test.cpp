@@ -1,5 +1,5 @@
-// Roll-outs in the last tokens alone: before, a step is one of ARGS or of plain decoding; from
-// there on it is as ever.
+// Roll-outs in the first and last tokens alone: elsewhere a step is one of ARGS or of plain
+// decoding; there it is as ever.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -15,7 +15,7 @@ using testing::expect_error;
 
 constexpr std::size_t kTokens = 8, kTop = 5, kHorizon = 3;
 
-class LastTest : public ::testing::Test {
+class PositionsTest : public ::testing::Test {
  protected:
   static DecoderOptions options(std::size_t last) {
     DecoderOptions out{.name = "tq", .alpha = 0.2, .top_k = kTop, .horizon = kHorizon};
@@ -32,7 +32,7 @@ class LastTest : public ::testing::Test {
   const Policy table_{testing::random_table(7, 3), Format::raw};
 };
 
-TEST_F(LastTest, AsManyTokensAsThereAreChangeNothing) {
+TEST_F(PositionsTest, AsManyTokensAsThereAreChangeNothing) {
   for (const Choose choose : {Choose::greedy, Choose::sample}) {
     DecoderOptions o = options(0);
     o.choose = choose;
@@ -45,7 +45,7 @@ TEST_F(LastTest, AsManyTokensAsThereAreChangeNothing) {
   }
 }
 
-TEST_F(LastTest, EarlierStepsAreThoseOfArgs) {
+TEST_F(PositionsTest, EarlierStepsAreThoseOfArgs) {
   for (const Choose choose : {Choose::greedy, Choose::sample}) {
     for (const std::size_t last : {2u, 4u}) {
       DecoderOptions o = options(last);
@@ -68,7 +68,7 @@ TEST_F(LastTest, EarlierStepsAreThoseOfArgs) {
 
 // Before, the committed token alone; from there on k candidates and what their roll-outs reach, but
 // for the last token of each, which nobody looks behind.
-TEST_F(LastTest, CostsRollOutsInTheLastTokensAlone) {
+TEST_F(PositionsTest, CostsRollOutsInTheLastTokensAlone) {
   std::uint64_t expected = kTokens - 4;
   for (std::size_t room = 4; room > 0; --room) {
     const std::size_t depth = std::min(kHorizon, room - 1);
@@ -77,7 +77,7 @@ TEST_F(LastTest, CostsRollOutsInTheLastTokensAlone) {
   EXPECT_EQ(decode(options(4)).evaluations.policy, expected);
 }
 
-TEST_F(LastTest, EarlierStepsMayBePlain) {
+TEST_F(PositionsTest, EarlierStepsMayBePlain) {
   DecoderOptions o = options(4);
   o.choose = Choose::greedy;
   const std::uint64_t by_text = decode(o).evaluations.policy;
@@ -98,7 +98,7 @@ TEST_F(LastTest, EarlierStepsMayBePlain) {
 }
 
 // A draw from the candidates, by the proposal: what an infinite alpha draws.
-TEST_F(LastTest, PlainStepsMayBeDrawn) {
+TEST_F(PositionsTest, PlainStepsMayBeDrawn) {
   DecoderOptions o = options(4);
   o.elsewhere = Elsewhere::plain;
   const Answer late = decode(o);
@@ -113,7 +113,7 @@ TEST_F(LastTest, PlainStepsMayBeDrawn) {
   }
 }
 
-TEST_F(LastTest, TheFirstTokensMayBeRolledOutFrom) {
+TEST_F(PositionsTest, TheFirstTokensMayBeRolledOutFrom) {
   for (const std::size_t last : {0u, 3u}) {
     DecoderOptions o = options(last);
     o.first = 2;
@@ -129,7 +129,7 @@ TEST_F(LastTest, TheFirstTokensMayBeRolledOutFrom) {
   }
 }
 
-TEST_F(LastTest, CommitsBeginWithTheRollOuts) {
+TEST_F(PositionsTest, CommitsBeginWithTheRollOuts) {
   DecoderOptions o = options(4);
   o.commit = 2;
   const Answer out = decode(o);
@@ -138,7 +138,7 @@ TEST_F(LastTest, CommitsBeginWithTheRollOuts) {
   }
 }
 
-TEST_F(LastTest, RefusesWhatHasNoRollOutsOrNoTextSoFar) {
+TEST_F(PositionsTest, RefusesWhatHasNoRollOutsOrNoTextSoFar) {
   const auto refused = [&](const DecoderOptions& o, const std::vector<std::string>& words) {
     expect_error(ErrorKind::usage, words, [&] { make_decoder(o, 1000); });
   };
