@@ -167,6 +167,10 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
       ->option_text("N [1]")
       ->check(count());
   command
+      .add_option("--commit-confidence", d.commit_confidence,
+                  "These only up to the first of less than this probability")
+      ->option_text("NUMBER [0]");
+  command
       .add_option(
           "--halve", d.halvings,
           "Times that the roll-outs pause and the lower half of the candidates is given up, "
@@ -190,6 +194,10 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
                         {{"text", Elsewhere::text}, {"plain", Elsewhere::plain}},
                         "How other steps choose: by the values of the text so far, or plainly, by "
                         "the proposal alone (default: text)");
+  command
+      .add_option("--text-weight", d.text_weight,
+                  "How much the values of the text so far count in these other steps")
+      ->option_text("NUMBER [1]");
   command.add_option("--rollouts", d.rollouts, "Roll-outs a candidate")
       ->option_text("N [1]")
       ->check(count());

@@ -23,6 +23,13 @@ class StepsFlagsTest(TinyTest):
         _, steps = self.steps()
         self.assertTrue(all(step["candidates"] for step in steps))
 
+    def test_commit_confidence(self):
+        _, steps = self.steps("--commit", 4, "--commit-confidence", 1)
+        self.assertTrue(all(step["candidates"] for step in steps))
+        result = self.generate(*COMMON, "--commit-confidence", 0.5)
+        self.assertEqual(result.code, 2)
+        self.assertIn("--commit 8", result.err)
+
     def test_block(self):
         row, steps = self.steps("--block", 3)
         for i, step in enumerate(steps):
@@ -66,6 +73,16 @@ class StepsFlagsTest(TinyTest):
         result = self.generate(*COMMON, "--elsewhere", "plain")
         self.assertEqual(result.code, 2)
         self.assertIn("--first and --last", result.err)
+
+    def test_text_weight(self):
+        def first(*flags):
+            return self.steps("--last", 4, *flags)[1][0]["candidates"]
+        light, heavy = first(), first("--text-weight", 3)
+        self.assertEqual([c["value"] for c in heavy], [c["value"] for c in light])
+        self.assertNotEqual([c["probability"] for c in heavy], [c["probability"] for c in light])
+        result = self.generate(*COMMON, "--last", 4, "--text-weight", 0)
+        self.assertEqual(result.code, 2)
+        self.assertIn("--text-weight 0", result.err)
 
     def test_kl_budget(self):
         for nats in (0, 0.5, 4):

@@ -50,7 +50,7 @@ Pair run_both(const Policy& policy, const TokenValueOptions& options, std::size_
 }
 
 TokenValueOptions options_of(std::size_t commit, Choose choose, double min_p = 0) {
-  TokenValueOptions out{.alpha = 0.3, .top_k = 4, .choose = choose, .commit = commit};
+  TokenValueOptions out{.alpha = 0.3, .top_k = 4, .choose = choose, .commit = {commit}};
   out.min_p = min_p;
   out.greedy_rollouts = true;
   return out;
@@ -84,6 +84,8 @@ std::vector<TokenValueOptions> variants(Choose choose) {
     out.back().halvings = 3;
     out.push_back(options_of(commit, choose));
     out.back().proposal = Proposal::reference;
+    out.push_back(options_of(commit, choose));
+    out.back().commit.confidence = 0.5;
     if (choose == Choose::greedy) continue;
     out.push_back(options_of(commit, choose));
     out.back().kl_budget = 1.5;
@@ -104,7 +106,7 @@ TEST(Ahead, TheSameTokensValuesAndKlForFewerEvaluations) {
       for (const TokenValueOptions& options : variants(choose)) {
         for (const auto& baseline : {std::optional<Policy>(), std::optional<Policy>(other)}) {
           SCOPED_TRACE(::testing::Message()
-                       << seed << " commit " << options.commit << " min-p " << options.min_p
+                       << seed << " commit " << options.commit.tokens << " min-p " << options.min_p
                        << " halvings " << options.halvings << " two " << baseline.has_value());
           const Pair got =
               run_both(policy, options, 5, reward, testing::session_of(2000, 100), 8, baseline);

@@ -65,6 +65,17 @@ TEST_P(BoundsDecodingTest, TheTokensAreTheSameToTheBit) {
   EXPECT_GT(spared, 0u);
 }
 
+// The text so far may weigh more than a roll-out does: the gate is for the heavier.
+TEST_P(BoundsDecodingTest, SoTheyAreWhereOtherStepsWeighMore) {
+  for (const double weight : {0.5, 4.0}) {
+    DecoderOptions o{.name = "tq", .alpha = 3, .top_k = 7, .horizon = 4};
+    o.choose = Choose::greedy;
+    o.last = 3;
+    o.text_weight = weight;
+    EXPECT_EQ(decode(o, true).decoded.tokens, decode(o, false).decoded.tokens) << weight;
+  }
+}
+
 TEST_P(BoundsDecodingTest, WhereTheyCouldChangeTheChoiceTheyAreNotUsed) {
   DecoderOptions o{.name = "tq", .alpha = 3, .top_k = 7, .horizon = 4};
   const auto untouched = [&](const DecoderOptions& options) {

@@ -79,6 +79,23 @@ TEST(Factory, BlocksCommitsGatesAndTheDialBelongToDecodersThatWeighCandidates) {
   }
 }
 
+TEST(Factory, AConfidenceIsAProbabilityThatEndsACommit) {
+  const auto confident = [](std::size_t commit, double confidence) {
+    return with("tq", [&](auto& o) {
+      o.commit = commit;
+      o.commit_confidence = confidence;
+    });
+  };
+  EXPECT_NE(make_decoder(confident(4, 0.5), 50), nullptr);
+  expect_usage({"--commit-confidence 0.5", "--commit 1"}, confident(1, 0.5));
+  for (const double bad : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN()}) {
+    expect_usage({"--commit-confidence", "from 0"}, confident(4, bad));
+  }
+  DecoderOptions other{.name = "best-of"};
+  other.commit_confidence = 0.5;
+  expect_usage({"--commit-confidence 0.5", "best-of"}, other);
+}
+
 TEST(Factory, HalvingsRankSingleTokensAtAnAlphaByUnfinishedRollOuts) {
   const auto halved = [](const std::function<void(DecoderOptions&)>& change) {
     DecoderOptions options = with("tq", change);

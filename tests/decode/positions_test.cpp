@@ -66,6 +66,38 @@ TEST_F(PositionsTest, EarlierStepsAreThoseOfArgs) {
   }
 }
 
+// As ARGS with its weight w does, whose alpha is 1/w.
+TEST_F(PositionsTest, TheTextSoFarMayWeighMore) {
+  for (const Choose choose : {Choose::greedy, Choose::sample}) {
+    DecoderOptions o = options(4);
+    o.choose = choose;
+    o.text_weight = 4;
+    const Answer late = decode(o);
+    o.text_weight = 1;
+    const Answer light = decode(o);
+    o.last = 0;
+    o.name = "args";
+    o.alpha /= 4;
+    const Answer args = decode(o);
+    std::size_t differ = 0;
+    for (std::size_t s = 0; s < kTokens - 4; ++s) {
+      ASSERT_EQ(late.steps[s].token, args.steps[s].token);
+      for (std::size_t i = 0; i < kTop; ++i) {
+        const CandidateView& c = late.steps[s].candidates[i];
+        EXPECT_EQ(c.value, args.steps[s].candidates[i].value);
+        EXPECT_EQ(c.probability, args.steps[s].candidates[i].probability);
+        differ += c.probability != light.steps[s].candidates[i].probability;
+      }
+    }
+    EXPECT_GT(differ, 0u);
+    // Where there are roll-outs, alpha is as it was.
+    const std::vector<CandidateView>& first = late.steps[kTokens - 4].candidates;
+    EXPECT_NEAR(std::log(first[0].probability / first[1].probability),
+                first[0].logprob - first[1].logprob + (first[0].value - first[1].value) / 0.2,
+                1e-9);
+  }
+}
+
 // Before, the committed token alone; from there on k candidates and what their roll-outs reach, but
 // for the last token of each, which nobody looks behind.
 TEST_F(PositionsTest, CostsRollOutsInTheLastTokensAlone) {
@@ -163,6 +195,33 @@ TEST_F(PositionsTest, RefusesWhatHasNoRollOutsOrNoTextSoFar) {
   o = {.name = "best-of"};
   o.elsewhere = Elsewhere::plain;
   refused(o, {"--elsewhere", "best-of"});
+}
+
+TEST_F(PositionsTest, RefusesAWeightThatWeighsNothing) {
+  const auto refused = [&](const DecoderOptions& o, const std::vector<std::string>& words) {
+    expect_error(ErrorKind::usage, words, [&] { make_decoder(o, 1000); });
+  };
+  DecoderOptions o = options(4);
+  for (const double bad : {0.0, -1.0, std::numeric_limits<double>::infinity(),
+                           std::numeric_limits<double>::quiet_NaN()}) {
+    o.text_weight = bad;
+    refused(o, {"--text-weight", "above 0"});
+  }
+  o.text_weight = 2;
+  EXPECT_NO_THROW(make_decoder(o, 1000));
+  o.elsewhere = Elsewhere::plain;
+  refused(o, {"--text-weight 2", "--elsewhere plain"});
+  o.elsewhere = Elsewhere::text;
+  o.kl_budget = 3;
+  refused(o, {"--text-weight 2", "--kl-budget"});
+  o = options(0);
+  o.text_weight = 2;
+  refused(o, {"--text-weight 2", "--first and --last", "--alpha"});
+  o = {.name = "args"};
+  o.text_weight = 2;
+  refused(o, {"--text-weight 2", "--alpha"});
+  o.name = "best-of";
+  refused(o, {"--text-weight 2", "best-of"});
 }
 
 }  // namespace

@@ -186,6 +186,75 @@ TEST_F(StepsTest, CommittedBranchesAreThePrefixEvaluatedFromNothing) {
   }
 }
 
+// The states are those of the tokens that were kept, and these are all that may be.
+TEST_F(StepsTest, AConfidentCommitEndsBeforeTheFirstDoubtfulToken) {
+  const Policy policy(tiny_.load({.seed = 5, .temperature = 0.3}), Format::chat);
+  const Policy baseline(policy.shared_model(), Format::chat, {}, "Be kind to the bad");
+  constexpr double kConfidence = 0.75;
+  std::size_t kept = 0, cut = 0, none = 0;
+  for (const bool with_baseline : {false, true}) {
+    for (const std::size_t block : {1u, 3u}) {
+      for (const bool greedy : {false, true}) {
+        DecoderOptions o = options(block, 6);
+        o.greedy_rollouts = greedy;
+        o.rollouts = greedy ? 1 : 2;
+        o.commit_confidence = kConfidence;
+        const Answer out = run(setup_of(policy, o, reward_of(noise), 24,
+                                        with_baseline ? std::optional(baseline) : std::nullopt),
+                               prompt_);
+        const Policy& roller = with_baseline ? baseline : policy;
+        Tokens tokens;
+        std::size_t behind = 0;  // tokens since the last choice
+        for (const Step& step : out.steps) {
+          const auto logprobs = log_softmax(logits_of(roller, prompt_, tokens));
+          const double likeliest = *std::max_element(logprobs.begin(), logprobs.end());
+          const double chosen = logprobs[static_cast<std::size_t>(step.token)];
+          if (!step.candidates.empty()) {
+            for (const CandidateView& c : step.candidates) {
+              if (block == 1) {
+                EXPECT_NEAR(c.logprob, logprobs[static_cast<std::size_t>(c.token)], 1e-4);
+              }
+            }
+            if (greedy && behind >= block && behind < block + 5) {
+              EXPECT_LT(likeliest, std::log(kConfidence));
+              ++(behind > block ? cut : none);
+            }
+            behind = 0;
+          } else if (behind >= block) {
+            EXPECT_GT(chosen, std::log(kConfidence) - 1e-4);
+            ++kept;
+          }
+          ++behind;
+          tokens.push_back(step.token);
+        }
+        EXPECT_EQ(tokens, out.decoded.tokens);
+      }
+    }
+  }
+  EXPECT_GT(kept, 0u);
+  EXPECT_GT(cut, 0u);
+  EXPECT_GT(none, 0u);
+}
+
+TEST_F(StepsTest, NoConfidenceKeepsAllAndACertainOneNothing) {
+  for (const bool greedy : {false, true}) {
+    DecoderOptions o = options(1, 5);
+    o.greedy_rollouts = greedy;
+    const auto decode = [&](std::size_t commit, double confidence) {
+      o.commit = commit;
+      o.commit_confidence = confidence;
+      return run(setup_of(policy_, o, reward_of(noise), 12), prompt_);
+    };
+    const Answer all = decode(5, 0), same = decode(5, 1e-12);
+    EXPECT_EQ(same.decoded.tokens, all.decoded.tokens);
+    EXPECT_EQ(same.evaluations.policy, all.evaluations.policy);
+    EXPECT_DOUBLE_EQ(same.decoded.kl_to_reference, all.decoded.kl_to_reference);
+    const Answer one = decode(1, 0), none = decode(5, 1);
+    EXPECT_EQ(none.decoded.tokens, one.decoded.tokens);
+    EXPECT_EQ(none.evaluations.policy, one.evaluations.policy);
+  }
+}
+
 // Of the roll-outs' texts the reward names the one to come.
 TEST_F(StepsTest, TheCommittedRollOutIsTheOneOfTheHighestReward) {
   for (int id = 0; id < 6; ++id) {

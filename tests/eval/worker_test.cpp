@@ -82,6 +82,38 @@ TEST_F(WorkerTest, AWorkerDecodesLongAndShortPromptsInAnyOrder) {
   }
 }
 
+// What their prompts have in common is evaluated once in each of its sessions, and the answers are
+// those of a worker that has seen no other prompt.
+TEST_F(WorkerTest, PromptsBehindOneSystemPromptAreAsTheyAreAlone) {
+  const std::string system = "Be kind to the bad, be good to the good, and say so.";
+  const Policy policy(tiny_.load({.seed = 3}), Format::chat, {}, system);
+  const Policy plain(policy.shared_model(), Format::chat);
+  const Policy judge(tiny_.load({.seed = 4}), Format::chat, {}, "Judge. " + system);
+  const std::vector<Prompt> some{make_prompt("a", "Hi"), make_prompt("b", "The good, the bad"),
+                                 make_prompt("a", "Hi")};
+  const auto expect_alone = [&](const std::shared_ptr<const Reward>& reward,
+                                const std::optional<Policy>& baseline) {
+    const DecoderOptions options{.name = "tq", .alpha = 0.3, .top_k = 4, .horizon = 3};
+    const auto setup = setup_of(policy, options, reward, 6, baseline);
+    Worker worker(setup, testing::session_of());
+    for (const Prompt& prompt : some) {
+      const Generated got = worker.generate(prompt);
+      const auto alone = testing::run(setup, prompt);
+      EXPECT_EQ(got.decoded.tokens, alone.decoded.tokens);
+      EXPECT_NEAR(*got.decoded.reward, *alone.decoded.reward, 1e-4);
+      EXPECT_EQ(got.evaluations.policy, alone.evaluations.policy);
+      EXPECT_EQ(got.evaluations.reward, alone.evaluations.reward);
+      EXPECT_EQ(got.evaluations.prompt, alone.evaluations.prompt);
+    }
+  };
+  for (const Policy* base : {&policy, &plain, &judge}) {
+    for (const auto& baseline : {std::optional<Policy>(), std::optional<Policy>(plain)}) {
+      expect_alone(testing::head_on(*base, folder_), baseline);
+      expect_alone(testing::pooled_head_on(*base, folder_), baseline);
+    }
+  }
+}
+
 TEST_F(WorkerTest, AFixedContextTooSmallForAllAtOnceGivesTheSameTokens) {
   const Policy policy(testing::endless(12), Format::raw);
   const Policy judge(testing::random_table(12, 0), Format::raw);

@@ -16,6 +16,30 @@ class PolicyTest : public ::testing::Test {
   testing::TinyModels tiny_;
 };
 
+TEST_F(PolicyTest, APreambleIsWhatAllPromptsBeginWith) {
+  const std::shared_ptr<const Model> model = tiny_.load();
+  const std::string system = "Be kind to the bad";
+  for (const Format format : {Format::chat, Format::raw}) {
+    const Policy policy(model, format, {}, system);
+    const Tokens some = policy.encode(make_prompt("a", "Say yes"));
+    const Tokens others = policy.encode(make_prompt("b", "But no"));
+    const std::size_t length = policy.preamble(some);
+    EXPECT_EQ(length, policy.preamble(others));
+    const auto parted = std::mismatch(some.begin(), some.end(), others.begin(), others.end());
+    EXPECT_EQ(static_cast<std::ptrdiff_t>(length), parted.first - some.begin());
+    const std::string text = model->text(std::span(some).first(length), true);
+    EXPECT_NE(text.find(system), std::string::npos) << text;
+    // A prompt whose own system prompt comes behind the policy's has that much of it.
+    const Prompt own{"c", {{"system", "Or not"}, {"user", "Say yes"}}};
+    EXPECT_LE(policy.preamble(policy.encode(own)), length);
+    // Never all of a prompt: its last state is wanted.
+    EXPECT_EQ(policy.preamble(std::span(some).first(3)), 2u);
+    EXPECT_EQ(policy.preamble({}), 0u);
+  }
+  const Policy bare(model, Format::raw);
+  EXPECT_LE(bare.preamble(bare.encode(make_prompt("a", "Say yes"))), 1u);  // where a text begins
+}
+
 TEST_F(PolicyTest, ChatWritesThePromptByTheModelsTemplate) {
   const Policy policy(tiny_.load(), Format::chat);
   EXPECT_EQ(policy.render(make_prompt("a", "Hi")),

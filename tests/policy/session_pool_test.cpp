@@ -100,6 +100,72 @@ TEST_F(SessionPoolTest, AStopRequestOfThePromptReachesItsEvaluations) {
   EXPECT_EQ(stream.prompt_evaluations(), 10u);
 }
 
+const std::string kSystem = "Be kind to the bad, be good to the good, and say so in few words.";
+
+TEST_F(SessionPoolTest, WhatPromptsHaveInCommonIsEvaluatedOnce) {
+  const Policy kind(policy_.shared_model(), Format::chat, {}, kSystem);
+  const Policy other(policy_.shared_model(), Format::chat, {}, "No: " + kSystem);
+  SessionPool pool(session_of());
+  std::vector<std::vector<double>> logits;
+  for (const std::string text : {"Hi", "Ho, ho", "Hi"}) {
+    pool.begin_prompt();
+    for (const Policy* policy : {&kind, &other}) pool.plan(*policy, 100, {8, 1, 0});
+    for (const Policy* policy : {&kind, &other}) {
+      const testing::Tokens prompt = policy->encode(make_prompt("p", text));
+      const std::size_t preamble = policy->preamble(prompt);
+      ASSERT_GT(preamble, kSystem.size() / 2);
+      pool.get(*policy);
+      const std::uint64_t before = pool.evaluations();
+      Stream stream(*policy, pool, prompt);
+      EXPECT_EQ(pool.evaluations(), before);  // nothing yet
+      logits.push_back(stream.state().logits);
+      EXPECT_LT(testing::distance(logits.back(), testing::evaluate(policy->model(), prompt).logits),
+                1e-4);
+      const bool first = logits.size() <= 2;
+      EXPECT_EQ(pool.evaluations() - before, prompt.size() - (first ? 0 : preamble));
+      EXPECT_EQ(stream.prompt_evaluations(), prompt.size());
+      EXPECT_EQ(stream.branch().length(), prompt.size());
+    }
+  }
+  EXPECT_LT(testing::distance(logits[0], logits[4]), 1e-5);  // whoever came first
+  EXPECT_LT(testing::distance(logits[1], logits[5]), 1e-5);
+}
+
+TEST_F(SessionPoolTest, WhatIsInCommonGoesWhereAPromptNeedsItsPlace) {
+  const Policy kind(policy_.shared_model(), Format::chat, {}, kSystem);
+  SessionPool pool(session_of(120));
+  const auto evaluated = [&](const Prompt& said, std::size_t more) {
+    pool.begin_prompt();
+    const testing::Tokens prompt = kind.encode(said);
+    pool.plan(kind, prompt.size(), {more, 1, 0});
+    const std::uint64_t before = pool.evaluations();
+    Stream stream(kind, pool, prompt);
+    for (std::size_t i = 0; i < more; ++i) {
+      stream.state();
+      stream.append(70);
+    }
+    EXPECT_EQ(stream.branch().length(), prompt.size() + more);
+    return pool.evaluations() - before - more;
+  };
+  const Prompt short_one = make_prompt("p", "Hi");
+  const std::size_t size = kind.encode(short_one).size();
+  const std::size_t preamble = kind.preamble(kind.encode(short_one));
+  EXPECT_EQ(evaluated(short_one, 4), size);
+  EXPECT_EQ(evaluated(short_one, 120 - size - 2), size - preamble);  // it is part of the plan
+  Prompt own = short_one;  // begins with the template's first words alone
+  own.messages.insert(own.messages.begin(), {"system", "Yes"});
+  const Policy plain(policy_.shared_model(), Format::chat);
+  {
+    pool.begin_prompt();
+    const testing::Tokens prompt = plain.encode(own);
+    pool.plan(plain, prompt.size(), {118 - prompt.size(), 1, 0});
+    Stream stream(plain, pool, prompt);
+    for (std::size_t i = prompt.size(); i < 118; ++i) stream.append(70);
+    EXPECT_EQ(stream.branch().length(), 118u);
+  }
+  EXPECT_EQ(evaluated(short_one, 4), size);  // it was forgotten
+}
+
 TEST_F(SessionPoolTest, VeryWideWorkIsBoundedToBeDoneInWaves) {
   const Policy table(testing::endless(12), Format::raw);
   SessionPool pool(session_of());

@@ -9,7 +9,7 @@
 namespace tq {
 
 Winner winner_of(const Expansion& expansion, std::span<const double> rewards, std::size_t chosen,
-                 Token candidate, std::size_t commit) {
+                 Token candidate, const Commit& commit) {
   Winner out;
   out.tokens = {candidate};
   if (!expansion.blocks.empty()) {
@@ -17,14 +17,23 @@ Winner winner_of(const Expansion& expansion, std::span<const double> rewards, st
     out.tokens.insert(out.tokens.end(), rest.begin(), rest.end());
     out.block = out.tokens.size();
   }
-  if (commit <= 1) return out;
+  if (commit.tokens <= 1) return out;
   for (std::size_t i = 0; i < expansion.rollouts.size(); ++i) {
     if (expansion.rollouts[i].candidate != chosen) continue;
     if (out.of_rollouts++ == 0 || rewards[i] > rewards[out.rollout]) out.rollout = i;
   }
   if (out.of_rollouts == 0) return out;
-  const std::vector<Token>& more = expansion.rollouts[out.rollout].tokens;
-  const std::size_t kept = std::min(commit - 1, more.size());
+  const Rollout& rollout = expansion.rollouts[out.rollout];
+  const std::vector<Token>& more = rollout.tokens;
+  std::size_t kept = std::min(commit.tokens - 1, more.size());
+  if (commit.confidence > 0) {
+    const double least = std::log(commit.confidence);
+    const auto first = rollout.logprobs.begin();
+    const auto last = first + static_cast<std::ptrdiff_t>(std::min(kept, rollout.logprobs.size()));
+    const auto doubtful = std::find_if(first, last, [&](double p) { return p < least; });
+    out.cut = doubtful != last;
+    kept = static_cast<std::size_t>(doubtful - first);
+  }
   out.tokens.insert(out.tokens.end(), more.begin(),
                     more.begin() + static_cast<std::ptrdiff_t>(kept));
   return out;
@@ -39,11 +48,11 @@ void commit_to(Stream& roller, Expansion& expansion, std::size_t chosen, const W
     return more;
   };
   std::size_t held = 0;  // tokens that need no evaluation any more
-  if (winner.of_rollouts > 0 && !expansion.kept.empty() && expansion.kept[winner.rollout].branch) {
+  const std::size_t committed = winner.tokens.size() - winner.block;
+  if (committed > 0 && !expansion.kept.empty() && expansion.kept[winner.rollout].branch) {
     Kept& kept = expansion.kept[winner.rollout];
-    const std::size_t committed = winner.tokens.size() - winner.block;
-    std::size_t rolled = std::min(kept.evaluated, committed);
-    if (rolled == committed && kept.output.logits.empty()) --rolled;  // its state may be needed
+    const bool known = !kept.output.logits.empty() && !winner.cut;  // the state after the last
+    const std::size_t rolled = std::min(kept.evaluated, known ? committed : committed - 1);
     Branch trunk = kept.branch.fork();
     trunk.truncate(kept.branch.length() - kept.evaluated + rolled);
     held = adopt(trunk, kept.output, expansion.rollouts[winner.rollout].trail);

@@ -26,11 +26,21 @@ struct Winner {
   std::size_t block = 1;        // how many of them are the candidate
   std::size_t rollout = 0;      // whose first tokens the others are, in Expansion::rollouts
   std::size_t of_rollouts = 0;  // how many the candidate had
+  bool cut = false;             // whether confidence ended it before it was as long as it may be
 };
 
-// `commit` - 1 tokens of the roll-out, no more than it has. Pure. An empty expansion has none.
+// How much of its roll-out a step keeps.
+struct Commit {
+  std::size_t tokens = 1;  // with the candidate
+  // The roll-out's tokens up to the first of a smaller probability, where their log-probabilities
+  // are known; 0: all.
+  double confidence = 0;
+};
+
+// The candidate, and what is kept of its roll-out, no more than that has. Pure. An empty expansion
+// has none.
 Winner winner_of(const Expansion& expansion, std::span<const double> rewards, std::size_t chosen,
-                 Token candidate, std::size_t commit);
+                 Token candidate, const Commit& commit);
 
 // Commits the winner to the stream that rolled out: its evaluated branch becomes the trunk, and
 // only tokens that memory did not keep, or whose output is not known, are evaluated again, when

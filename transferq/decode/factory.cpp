@@ -51,9 +51,10 @@ std::unique_ptr<Decoder> token_value(const DecoderOptions& o, std::size_t horizo
   const Range range = o.transfer == Transfer::soft ? Range() : o.range;
   return std::make_unique<TokenValueDecoder>(
       TokenValueOptions{o.transfer == Transfer::soft ? o.beta : o.alpha, o.top_k, proposal,
-                        rollouts, o.choose, o.commit, o.block, o.min_p, range, o.kl_budget,
-                        o.greedy_rollouts, o.halvings, Positions{o.first, o.last}, o.elsewhere,
-                        std::move(learned), o.screen},
+                        rollouts, o.choose, Commit{o.commit, o.commit_confidence}, o.block, o.min_p,
+                        range, o.kl_budget, o.greedy_rollouts, o.halvings,
+                        Positions{o.first, o.last}, o.elsewhere, o.text_weight, std::move(learned),
+                        o.screen},
       std::make_unique<Continuation>(
           ContinuationOptions{horizon, o.rollouts, o.greedy_rollouts, false, o.block}),
       valuation(o));

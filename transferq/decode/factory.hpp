@@ -30,14 +30,16 @@ struct DecoderOptions {
   std::size_t samples = 16;
   Proposal proposal = Proposal::baseline;
   Choose choose = Choose::sample;
-  std::size_t commit = 1;    // tokens a step keeps: the candidate, then its roll-out's
-  std::size_t block = 1;     // tokens of a candidate
-  double min_p = 0;          // candidates have this share of the likeliest's probability
-  std::size_t halvings = 0;  // times that half of the candidates are given up on the way
+  std::size_t commit = 1;        // tokens a step keeps: the candidate, then its roll-out's
+  double commit_confidence = 0;  // these only up to the first of a smaller probability
+  std::size_t block = 1;         // tokens of a candidate
+  double min_p = 0;              // candidates have this share of the likeliest's probability
+  std::size_t halvings = 0;      // times that half of the candidates are given up on the way
   // Roll out only in the first tokens of a response and the last ones that it may have; both 0:
   // roll out at every step.
   std::size_t first = 0, last = 0;
   Elsewhere elsewhere = Elsewhere::text;  // what other steps do
+  double text_weight = 1;  // how much values of the text so far count there: alpha is divided by it
   // A learned value for the decoders tq and cd: in the place of roll-outs, or, with a screen, to
   // choose which candidates roll out. Soft transfer reads its distribution.
   std::shared_ptr<const LearnedValue> learned = nullptr;

@@ -22,12 +22,14 @@ void require_weighing(const DecoderOptions& o) {
                         flag, o.name));
   };
   refuse(o.commit != 1, fmt::format("--commit {}", o.commit));
+  refuse(o.commit_confidence != 0, fmt::format("--commit-confidence {}", o.commit_confidence));
   refuse(o.block != 1, fmt::format("--block {}", o.block));
   refuse(o.min_p != 0, fmt::format("--min-p {}", o.min_p));
   refuse(o.halvings != 0, fmt::format("--halve {}", o.halvings));
   refuse(o.first != 0, fmt::format("--first {}", o.first));
   refuse(o.last != 0, fmt::format("--last {}", o.last));
   refuse(o.elsewhere != Elsewhere::text, "--elsewhere");
+  refuse(o.text_weight != 1, fmt::format("--text-weight {}", o.text_weight));
   refuse(o.kl_budget.has_value(), "--kl-budget");
 }
 
@@ -72,6 +74,10 @@ void validate_positions(const DecoderOptions& o) {
     require(o.elsewhere == Elsewhere::text,
             "--elsewhere plain is for steps that --first and --last leave without roll-outs; give "
             "one of these, or leave it out");
+    require(o.text_weight == 1,
+            fmt::format("--text-weight {} is for steps that --first and --last leave without "
+                        "roll-outs; give one of these, or a smaller --alpha for all steps",
+                        o.text_weight));
     return;
   }
   const std::string flag =
@@ -89,6 +95,14 @@ void validate_positions(const DecoderOptions& o) {
           fmt::format("--elsewhere plain chooses single tokens, and --block {} weighs blocks; "
                       "leave one out",
                       o.block));
+  require(o.text_weight == 1 || o.elsewhere == Elsewhere::text,
+          fmt::format("--text-weight {} weighs the text so far, which --elsewhere plain does not "
+                      "read; leave one out",
+                      o.text_weight));
+  require(o.text_weight == 1 || !o.kl_budget,
+          fmt::format("--text-weight {} is a share of alpha, and --kl-budget chooses alpha; leave "
+                      "one out",
+                      o.text_weight));
 }
 
 }  // namespace
@@ -102,6 +116,10 @@ void validate_steps(const DecoderOptions& o) {
   require(
       !o.kl_budget || (*o.kl_budget >= 0 && std::isfinite(*o.kl_budget)),
       fmt::format("--kl-budget {} must be a number of nats, 0 or more", o.kl_budget.value_or(0)));
+  require(o.text_weight > 0 && std::isfinite(o.text_weight),
+          fmt::format("--text-weight {} must be a finite number above 0; --elsewhere plain leaves "
+                      "the text so far out",
+                      o.text_weight));
   require_weighing(o);
   validate_learned(o);
   require(
@@ -109,6 +127,13 @@ void validate_steps(const DecoderOptions& o) {
       fmt::format("--commit {} keeps tokens of a roll-out, and {} has none; use tq or cd with a "
                   "--horizon above 0",
                   o.commit, o.name == "args" ? "args" : "--horizon 0"));
+  require(o.commit_confidence >= 0 && o.commit_confidence <= 1,
+          fmt::format("--commit-confidence {} must be from 0 (commit all the same) to 1",
+                      o.commit_confidence));
+  require(o.commit_confidence == 0 || o.commit > 1,
+          fmt::format("--commit-confidence {} says where a commit ends, and --commit 1 keeps the "
+                      "candidate alone; give the most that a step may keep, such as --commit 8",
+                      o.commit_confidence));
   require(o.block == 1 || o.min_p == 0,
           fmt::format("--min-p {} is a gate for single tokens, which --block {} does not weigh; "
                       "leave one out",
@@ -148,12 +173,16 @@ void validate_steps(const DecoderOptions& o) {
 std::string describe_steps(const DecoderOptions& o) {
   std::string out;
   if (o.commit != 1) out += fmt::format(" commit={}", o.commit);
+  if (o.commit_confidence != 0) {
+    out += fmt::format(" commit-confidence={}", o.commit_confidence);
+  }
   if (o.block != 1) out += fmt::format(" block={}", o.block);
   if (o.min_p != 0) out += fmt::format(" min-p={}", o.min_p);
   if (o.halvings != 0) out += fmt::format(" halve={}", o.halvings);
   if (o.first != 0) out += fmt::format(" first={}", o.first);
   if (o.last != 0) out += fmt::format(" last={}", o.last);
   if (o.elsewhere == Elsewhere::plain) out += " elsewhere=plain";
+  if (o.text_weight != 1) out += fmt::format(" text-weight={}", o.text_weight);
   if (o.learned != nullptr) out += fmt::format(" value={}", o.learned->fingerprint());
   if (o.screen != 0) out += fmt::format(" screen={}", o.screen);
   if (o.kl_budget) out += fmt::format(" kl-budget={}", *o.kl_budget);

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "transferq/core/logspace.hpp"
-#include "transferq/decode/commit.hpp"
 #include "transferq/decode/halving.hpp"
 #include "transferq/decode/kl_budget.hpp"
 #include "transferq/decode/proposing.hpp"
@@ -88,8 +87,8 @@ void show(Step& step, const Model& model, const Candidates& set, const Expansion
 
 // What the sum over the steps is: see step_kl and committed_kl.
 KlKind TokenValueDecoder::kl_kind(bool rolled_by_reference) const {
-  if (options_.block == 1 && options_.commit == 1) return KlKind::exact;
-  const bool certain = options_.greedy_rollouts && options_.commit > 1;
+  if (options_.block == 1 && options_.commit.tokens == 1) return KlKind::exact;
+  const bool certain = options_.greedy_rollouts && options_.commit.tokens > 1;
   if (certain && options_.block == 1 && options_.choose == Choose::greedy) return KlKind::exact;
   return rolled_by_reference && !certain ? KlKind::bound : KlKind::estimate;
 }
@@ -144,8 +143,9 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
       }
       expansion = expander_->expand(
           {roller.branch(), set.tokens, room, valuing.reads_states(), key, task.stop,
-           options_.commit - 1, blocks || options_.greedy_rollouts == by_reference, &ahead,
-           halving ? &halving->culling() : nullptr,
+           options_.commit.tokens - 1,
+           blocks || options_.commit.confidence > 0 || options_.greedy_rollouts == by_reference,
+           &ahead, halving ? &halving->culling() : nullptr,
            valuing.reads_candidates() && (predicts || rolls), roller.trail()});
       spent.policy += expansion.evaluations;
       valued = halving    ? halving->value(expansion)
@@ -155,8 +155,9 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     }
 
     // The tilted distribution, and the choice from it.
+    const double alpha = rolling ? options_.alpha : options_.alpha / options_.text_weight;
     const StepLaw law =
-        tilt(without(set, given_up), of_left(valued.values, given_up), options_.alpha, share);
+        tilt(without(set, given_up), of_left(valued.values, given_up), alpha, share);
     const std::size_t chosen = choose(law.probabilities, options_.choose, uniform(key));
     const Token token =
         chosen < set.tokens.size() ? set.tokens[chosen] : draw_tail_token(proposed, set, key);

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "transferq/decode/choice.hpp"
+#include "transferq/decode/commit.hpp"
 #include "transferq/decode/decoder.hpp"
 #include "transferq/decode/gate.hpp"
 #include "transferq/decode/plain.hpp"
@@ -30,16 +31,17 @@ struct TokenValueOptions {
   Proposal proposal = Proposal::baseline;
   Proposal rollouts = Proposal::baseline;  // whose roll-outs the expander grows
   Choose choose = Choose::sample;
-  std::size_t commit = 1;  // tokens of a step: the candidate, then its roll-out's
-  std::size_t block = 1;   // tokens of a candidate; the expander grows blocks of as many
-  double min_p = 0;        // the gate before candidates are valued; 0: none
-  Range range = {};        // of the reward: candidates that can't win are no candidates (gate.hpp)
+  Commit commit = {};     // tokens of a step: the candidate, then its roll-out's
+  std::size_t block = 1;  // tokens of a candidate; the expander grows blocks of as many
+  double min_p = 0;       // the gate before candidates are valued; 0: none
+  Range range = {};       // of the reward: candidates that can't win are no candidates (gate.hpp)
   std::optional<double> kl_budget =
       std::nullopt;              // nats a response, in the place of alpha; needs Choose::sample
   bool greedy_rollouts = false;  // whether the expander's roll-outs follow from their candidates
   std::size_t halvings = 0;      // times that half of the candidates are given up (halving.hpp)
   Positions positions = {};      // of the steps that roll out
   Elsewhere elsewhere = Elsewhere::text;  // what other steps do
+  double text_weight = 1;                 // of values of the text so far in these (ARGS's w)
   Learned learned = {};                   // a value that is read from states (value/learned.hpp)
   std::size_t screen = 0;  // the candidates that it lets roll out; 0: none, it values them itself
 };
@@ -62,16 +64,17 @@ class TokenValueDecoder final : public Decoder {
   // The most that a step makes: its candidate and what is committed of the roll-out, if it is as
   // long.
   std::size_t step_tokens() const {
-    return std::min(options_.block + options_.commit - 1, expander_->depth());
+    return std::min(options_.block + options_.commit.tokens - 1, expander_->depth());
   }
   // The gate before candidates are valued: the user's, or that of bounds where it leaves the choice
   // what it is.
   double gate() const {
     const bool exact = options_.choose == Choose::greedy && options_.block == 1 &&
-                       options_.commit == 1 && options_.halvings == 0 &&
+                       options_.commit.tokens == 1 && options_.halvings == 0 &&
                        options_.learned.head == nullptr && !options_.kl_budget;
     return exact ? std::max(options_.min_p,
-                            gate_of_bounds(options_.range.low, options_.range.high, options_.alpha))
+                            gate_of_bounds(options_.range.low, options_.range.high,
+                                           options_.alpha / std::max(1.0, options_.text_weight)))
                  : options_.min_p;
   }
   KlKind kl_kind(bool rolled_by_reference) const;

@@ -69,10 +69,10 @@ Generated Worker::generate(const Prompt& prompt, std::stop_token stop,
 
   Generated out;
   out.prompt_tokens = reference_prompt.size();
-  Stream baseline(baseline_policy, pool_.get(baseline_policy), std::move(baseline_prompt));
+  Stream baseline(baseline_policy, pool_, std::move(baseline_prompt));
   std::optional<Stream> other;
   if (!one_stream) {
-    other.emplace(reference_policy, pool_.get(reference_policy), std::move(reference_prompt));
+    other.emplace(reference_policy, pool_, std::move(reference_prompt));
   }
   Stream& reference = other ? *other : baseline;
   // A reward that evaluates beside the policy keeps its branches from step to step.

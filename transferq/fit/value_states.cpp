@@ -42,7 +42,7 @@ class RunReader {
     const Workload work{run.tokens.size() + 1, widest(run), 1};
     pool.plan(policy, prompt.size(), work);
     scorer_ = reward.open(run.prompt, pool, work);
-    stream_.emplace(policy, pool.get(policy), std::move(prompt));
+    stream_.emplace(policy, pool, std::move(prompt));
     if (scorer_->reads(*stream_)) stream_->keep_trail();
   }
 

@@ -101,6 +101,19 @@ std::vector<Token> Policy::encode(const Prompt& prompt) const {
   return tokens;
 }
 
+std::size_t Policy::preamble(std::span<const Token> prompt) const {
+  if (prompt.empty()) return 0;
+  std::size_t length = prompt.size() - 1;
+  const std::vector<Token> one = encode(make_prompt("", "1"));
+  const auto most = [&](std::span<const Token> tokens) {
+    const auto parted = std::mismatch(tokens.begin(), tokens.end(), one.begin(), one.end()).first;
+    length = std::min(length, static_cast<std::size_t>(parted - tokens.begin()));
+  };
+  most(encode(make_prompt("", "0")));
+  most(prompt);
+  return length;
+}
+
 bool share_session(const Policy& a, const Policy& b) {
   return a.model().identity() == b.model().identity() && a.adapter() == b.adapter();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,11 @@ class Policy {
   // out in a message stay plain text: no message can end its turn or begin another's. Throws Error
   // (input) when nothing is left to evaluate.
   std::vector<Token> encode(const Prompt& prompt) const;
+
+  // How many of the first tokens of an encoded prompt come before anything that the prompt itself
+  // says: those of the template and of the policy's system prompt, which all its prompts begin with
+  // unless they bring a system prompt of their own. Less than all of them; depends on nothing else.
+  std::size_t preamble(std::span<const Token> prompt) const;
 
  private:
   std::vector<Message> messages_of(const Prompt& prompt) const;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "transferq/core/error.hpp"
 
@@ -13,13 +15,24 @@ namespace {
 // this many, branches take turns instead.
 constexpr std::size_t kWaveCells = 8192;
 
+// Tokens of a preamble that are worth a forward pass of their own at the first prompt.
+constexpr std::size_t kPreamble = 32;
+
+// What tells the policies of one model and adapter apart.
+std::string name_of(const Policy& policy) {
+  return (policy.format() == Format::chat ? "chat " : "raw ") + policy.system();
+}
+
 }  // namespace
 
 SessionPool::SessionPool(SessionOptions options) : options_(std::move(options)) {}
 
 void SessionPool::begin_prompt(std::stop_token stop) {
   stop_ = std::move(stop);
-  for (Entry& e : entries_) e.planned = e.needed = e.users = e.branches = 0;
+  for (Entry& e : entries_) {
+    e.planned = e.needed = e.users = e.branches = 0;
+    for (Preamble& preamble : e.preambles) preamble.planned = preamble.used = false;
+  }
 }
 
 SessionPool::Entry& SessionPool::entry(const Policy& policy) {
@@ -45,6 +58,7 @@ void SessionPool::add(const Policy& policy, std::size_t longest, std::size_t nee
   e.planned += longest + std::max(branches, work.depth);
   e.needed += needed;
   if (++e.users > 2) e.branches += work.width + 2;
+  for (Preamble& preamble : e.preambles) preamble.planned |= preamble.of == name_of(policy);
 }
 
 void SessionPool::plan(const Policy& policy, std::size_t prompt, const Workload& work) {
@@ -99,6 +113,7 @@ Session& SessionPool::get(const Policy& policy, std::size_t least) {
   if (e.users <= 1) cells = std::max(cells, least);
   const std::size_t branches = options_.branches + e.branches;
   if (e.session == nullptr || e.session->capacity().cells < cells || e.opened < branches) {
+    e.preambles.clear();
     e.session.reset();  // free its memory first
     SessionOptions options = options_;
     options.cells = cells;
@@ -107,7 +122,37 @@ Session& SessionPool::get(const Policy& policy, std::size_t least) {
     e.session = policy.model().open_session(options);
   }
   e.session->stop_on(stop_);
+  make_room(e);
   return *e.session;
+}
+
+// Drops preambles that are no part of what was planned for this prompt where that needs their
+// place.
+void SessionPool::make_room(Entry& e) {
+  const auto apart = [](const Preamble& p) { return !p.planned && !p.used; };
+  std::size_t cells = e.planned;
+  for (const Preamble& p : e.preambles) cells += apart(p) ? p.tokens.size() : 0;
+  if (cells > e.session->capacity().cells) std::erase_if(e.preambles, apart);
+}
+
+Branch SessionPool::open(const Policy& policy, std::span<const Token> prompt) {
+  Entry& e = entry(policy);
+  const std::span<const Token> beginning = prompt.first(policy.preamble(prompt));
+  for (Preamble& held : e.preambles) {
+    if (std::ranges::equal(held.tokens, beginning)) {
+      held.used = true;
+      return held.branch.fork();
+    }
+    held.planned &= held.of != name_of(policy);  // this prompt begins in another way
+  }
+  make_room(e);
+  Branch branch = Branch::open(*e.session);
+  if (beginning.size() < kPreamble) return branch;
+  const std::array<Feed, 1> feeds{Feed{branch.id(), beginning, Want::nothing}};
+  e.session->forward(feeds);
+  e.preambles.push_back(
+      {name_of(policy), {beginning.begin(), beginning.end()}, branch.fork(), true, true});
+  return branch;
 }
 
 }  // namespace tq

@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "transferq/engine/model.hpp"
+#include "transferq/engine/session.hpp"
 #include "transferq/policy/policy.hpp"
 
 namespace tq {
@@ -30,8 +32,8 @@ class SessionPool {
   explicit SessionPool(SessionOptions options);
   const SessionOptions& options() const { return options_; }
 
-  // Forgets the plans of the prompt before; no branch of a session may be left. Evaluations for
-  // this prompt stop when `stop` asks for it.
+  // Forgets the plans of the prompt before; no branch of a session may be left but those of the
+  // pool itself. Evaluations for this prompt stop when `stop` asks for it.
   void begin_prompt(std::stop_token stop = {});
 
   // Announces work in a policy's session, before the first get() of a prompt. What several users
@@ -56,11 +58,24 @@ class SessionPool {
   // Cells announced so far for a policy's session.
   std::size_t planned(const Policy& policy);
 
+  // A new branch of the session that get() gave last. It holds the beginning of the encoded prompt
+  // that all prompts of the policy have (Policy::preamble), evaluated by itself and once for them
+  // all, where that is long enough to be worth it; else it is empty. Evaluations may throw.
+  Branch open(const Policy& policy, std::span<const Token> prompt);
+
   // The session for a policy, large enough for what was planned. One that has a single user is made
   // anew with `least` cells where it has fewer; that user must hold no branch of it then.
   Session& get(const Policy& policy, std::size_t least = 0);
 
  private:
+  // What the prompts of a policy have in common. It stays for those to come while there is room.
+  struct Preamble {
+    std::string of;  // whose: describes format and system prompt
+    std::vector<Token> tokens;
+    Branch branch;
+    bool planned = false;  // work announced for this prompt begins with it, as far as is known
+    bool used = false;     // and has begun
+  };
   struct Entry {
     std::string model;
     Adapter adapter;
@@ -70,10 +85,12 @@ class SessionPool {
     std::size_t branches = 0;  // beyond the options' own
     std::size_t opened = 0;    // branches that the session was opened for
     std::unique_ptr<Session> session;
+    std::vector<Preamble> preambles = {};  // on its branches
   };
   Entry& entry(const Policy& policy);
   std::size_t limit(const Policy& policy) const;
   void add(const Policy& policy, std::size_t longest, std::size_t needed, const Workload& work);
+  static void make_room(Entry& entry);
 
   SessionOptions options_;
   std::stop_token stop_;

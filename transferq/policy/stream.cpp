@@ -3,35 +3,44 @@
 #include <array>
 #include <utility>
 
+#include "transferq/policy/session_pool.hpp"
+
 namespace tq {
 
 Stream::Stream(const Policy& policy, Session& session, std::vector<Token> prompt)
     : policy_(&policy),
       session_(&session),
       prompt_(std::move(prompt)),
-      pending_(prompt_),
       branch_(Branch::open(session)) {}
+
+Stream::Stream(const Policy& policy, SessionPool& pool, std::vector<Token> prompt)
+    : policy_(&policy), session_(&pool.get(policy)), pool_(&pool), prompt_(std::move(prompt)) {}
 
 // Of the prompt the last state is wanted alone, of what comes behind it each.
 void Stream::evaluate() {
-  if (branch_.length() == 0 && !prompt_.empty()) {
-    feed(prompt_.size());
-    prompt_evaluations_ += prompt_.size();
-  }
+  if (!begun_) begin();
+  if (pending_.empty()) return;
+  feed(pending_, false);
   evaluations_ += pending_.size();
-  if (!pending_.empty()) feed(pending_.size());
+  pending_.clear();
 }
 
-// Evaluates the first `count` of the pending tokens.
-void Stream::feed(std::size_t count) {
+// Evaluates the prompt, or what the pool does not hold of it.
+void Stream::begin() {
+  if (pool_ != nullptr && !branch_) branch_ = pool_->open(*policy_, prompt_);
+  if (!prompt_.empty()) feed(std::span(prompt_).subspan(branch_.length()), true);
+  prompt_evaluations_ += prompt_.size();
+  begun_ = true;
+}
+
+// Evaluates tokens that end the prompt or follow it.
+void Stream::feed(std::span<const Token> tokens, bool prompt) {
   const std::size_t width = session_->model().hidden_size();
-  const bool prompt = branch_.length() == 0;
   const bool keeps = keeps_ && width > 0 && (prompt || trail_.length() == expected_length());
   Want want = width > 0 ? Want::logits | Want::hidden : Want::logits;
-  if (keeps && !prompt && count > 1) want = want | Want::states;
-  const std::array<Feed, 1> feeds{Feed{branch_.id(), std::span(pending_).first(count), want}};
+  if (keeps && !prompt && tokens.size() > 1) want = want | Want::states;
+  const std::array<Feed, 1> feeds{Feed{branch_.id(), tokens, want}};
   output_ = std::move(session_->forward(feeds).front());
-  pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
   if (!keeps) return;
   if (output_.states.empty()) {
     trail_.append(output_.hidden);
@@ -62,6 +71,7 @@ Trail Stream::trail() {
 }
 
 void Stream::adopt(Branch branch, Output output, Trail trail) {
+  begun_ = true;
   branch_ = std::move(branch);
   output_ = std::move(output);
   trail_ = std::move(trail);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "transferq/engine/session.hpp"
@@ -12,10 +13,15 @@
 
 namespace tq {
 
+class SessionPool;
+
 class Stream {
  public:
   // Nothing is evaluated yet; the prompt is, with the first state().
   Stream(const Policy& policy, Session& session, std::vector<Token> prompt);
+  // In the pool's session for the policy, behind what its prompts have in common
+  // (SessionPool::open). The pool must outlive the stream.
+  Stream(const Policy& policy, SessionPool& pool, std::vector<Token> prompt);
 
   // Logits and hidden state after all tokens (hidden is empty where the model has none).
   const Output& state();
@@ -36,21 +42,25 @@ class Stream {
   const Policy& policy() const { return *policy_; }
   Session& session() const { return *session_; }
   const std::vector<Token>& prompt() const { return prompt_; }
-  // Tokens evaluated by this object: those of the prompt, and those behind it.
+  // Tokens evaluated by this object: those of the prompt, whether or not an earlier one had some of
+  // them evaluated, and those behind it.
   std::uint64_t prompt_evaluations() const { return prompt_evaluations_; }
   std::uint64_t evaluations() const { return evaluations_; }
 
  private:
   void evaluate();
-  void feed(std::size_t count);
+  void begin();
+  void feed(std::span<const Token> tokens, bool prompt);
   std::size_t expected_length() const;
 
   const Policy* policy_;
   Session* session_;
+  SessionPool* pool_ = nullptr;
   std::vector<Token> prompt_;
-  std::vector<Token> pending_;
+  std::vector<Token> pending_;  // appended since
   Branch branch_;
   Output output_;
+  bool begun_ = false;  // whether the prompt is evaluated
   bool keeps_ = false;
   Trail trail_;
   std::uint64_t prompt_evaluations_ = 0;

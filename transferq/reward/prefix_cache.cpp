@@ -60,13 +60,17 @@ struct PrefixCache::Sprout {
   bool stem() const { return of.size() > 1; }
 };
 
-PrefixCache::PrefixCache(Session& session, PrefixCacheOptions options)
+PrefixCache::PrefixCache(Session& session, PrefixCacheOptions options, Branch held)
     : session_(&session), options_(std::move(options)), want_(want_of(options_.reading)) {
   const bool likelihood = options_.reading == Reading::likelihood;
   if (want_ == Want::states) stride_ = session.model().hidden_size();
   if (likelihood) stride_ = 1;
   // Nothing comes before the first token, so it has no likelihood.
   trace_from_ = likelihood ? std::max<std::size_t>(options_.from, 1) : options_.from;
+  if (!held || held.length() == 0) return;
+  trunk_.tokens = session.tokens(held.id());
+  trunk_.branch = std::move(held);
+  evaluations_ = trunk_.tokens.size();
 }
 
 std::vector<Output> PrefixCache::forward(std::span<const Feed> feeds) {

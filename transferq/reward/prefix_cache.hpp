@@ -29,7 +29,9 @@ struct PrefixCacheOptions {
 
 class PrefixCache {
  public:
-  explicit PrefixCache(Session& session, PrefixCacheOptions options = {});
+  // `held`: a branch of the session with tokens that sequences may begin with, none of which is
+  // read; it counts as if it were evaluated here.
+  explicit PrefixCache(Session& session, PrefixCacheOptions options = {}, Branch held = {});
 
   // What was asked for of each sequence (none of them empty), in order. Works in waves when the
   // session's branches or cells do not hold all at once. Throws Error (capacity) when one sequence

@@ -34,7 +34,11 @@ std::vector<std::vector<double>> TextReader::read(const std::vector<std::vector<
     options_.keep_only_trunk = sessions_.shared(policy_);
     Session& session = sessions_.get(policy_, needed);
     cells_ = session.capacity().cells;
-    cache_.emplace(session, options_);
+    const std::span<const Token> prompt(texts.front());
+    cache_.emplace(session, options_,
+                   prompt.size() > prompt_ && prompt_ > 0
+                       ? sessions_.open(policy_, prompt.first(prompt_))
+                       : Branch());
   }
   return cache_->read(texts);
 }

@@ -111,7 +111,7 @@ class PolicySession final : public JudgeSession {
     Tokens asked = tokens_of(prompt, first, second);
     pool_.begin_prompt(std::move(stop));
     pool_.plan(shared_->judge, asked.size(), {shared_->length(), 1, 0});
-    Stream stream(shared_->judge, pool_.get(shared_->judge), std::move(asked));
+    Stream stream(shared_->judge, pool_, std::move(asked));
     const Preference said =
         shared_->options.ask == Ask::logits
             ? by_logits(stream.state().logits, shared_->labels, shared_->options.margin)
