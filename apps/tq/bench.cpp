@@ -17,6 +17,7 @@
 #include "transferq/engine/llama/model.hpp"
 #include "transferq/eval/bench/tune.hpp"
 #include "transferq/eval/experiment/machine.hpp"
+#include "transferq/policy/catalog.hpp"
 #include "tuning.hpp"
 #include "warnings.hpp"
 #include "write_file.hpp"
@@ -202,7 +203,8 @@ std::string tune_line(const TuneRow& row, double first) {
                      row.right ? "" : "  wrong: not taken");
 }
 
-nlohmann::ordered_json tune_json(const TuneResult& result, const Model& model) {
+nlohmann::ordered_json tune_json(const TuneResult& result, const std::vector<TuneRow>& weights,
+                                 const Model& model) {
   auto rows = nlohmann::ordered_json::array();
   for (const TuneRow& row : result.rows) {
     rows.push_back({{"what", row.what},
@@ -210,17 +212,27 @@ nlohmann::ordered_json tune_json(const TuneResult& result, const Model& model) {
                     {"differs", row.differs},
                     {"right", row.right}});
   }
+  auto other = nlohmann::ordered_json::array();
+  for (const TuneRow& row : weights) {
+    other.push_back({{"model", row.what},
+                     {"evaluations_per_second", row.evaluations_a_second},
+                     {"differs", row.differs}});
+  }
   return {{"model", model.name()},
           {"engine", llama::engine_version()},
           {"machine", machine_facts()},
           {"rows", std::move(rows)},
+          {"other_weights", std::move(other)},
           {"threads", result.best.threads},
           {"flash_attention", flash_name(result.best.flash)},
           {"kept_in", tuning_file().string()}};
 }
 
-// Measures the engine's settings at the decoder's batches and keeps the best ones.
-void run_tune(const BenchFlags& f, const Contender& contender, std::stop_token stop) {
+// Measures the engine's settings at the decoder's batches and keeps the best ones. Other weights of
+// the model that are on this machine are measured beside: they give other answers, so they are the
+// user's choice.
+void run_tune(const BenchFlags& f, const Contender& contender, ModelStore& models,
+              std::stop_token stop) {
   const Policy& policy = contender.run.setup.reference;
   const BatchShape shape = batch_shape(f.decoding.decoder);
   BenchOptions options;
@@ -233,14 +245,27 @@ void run_tune(const BenchFlags& f, const Contender& contender, std::stop_token s
                       "evals/s", "x first", "differs by"));
   }
   double first = 0;
-  const TuneResult result = tune(policy, bench_prompt(policy, f.lengths.front(), 0), shape,
-                                 std::max<std::size_t>(f.tokens * shape.width * shape.depth / 4, 1),
-                                 options, [&](const TuneRow& row) {
-                                   if (first == 0) first = row.evaluations_a_second;
-                                   if (!f.json) print(tune_line(row, first));
-                                 });
+  const Prompt prompt = bench_prompt(policy, f.lengths.front(), 0);
+  const std::size_t evaluations =
+      std::max<std::size_t>(f.tokens * shape.width * shape.depth / 4, 1);
+  TuneResult result = tune(policy, prompt, shape, evaluations, options, [&](const TuneRow& row) {
+    if (first == 0) first = row.evaluations_a_second;
+    if (!f.json) print(tune_line(row, first));
+  });
   keep_tuning(f.decoding, policy.model(), result.best.flash);
-  if (f.json) return print(tune_json(result, policy.model()).dump() + "\n");
+  options.session = result.best;
+  std::vector<TuneRow> weights;
+  for (const CatalogEntry& entry : other_weights(policy.model().name())) {
+    const Policy other(models.model(entry.name), policy.format(), policy.adapter(),
+                       policy.system());
+    weights.push_back(measure_setting(std::string(entry.name), other, prompt, shape, evaluations,
+                                      options, result.expected));
+    TuneRow shown = weights.back();
+    shown.what = "--model " + shown.what;
+    shown.right = true;  // it is another model, and is said to be one
+    if (!f.json) print(tune_line(shown, first));
+  }
+  if (f.json) return print(tune_json(result, weights, policy.model()).dump() + "\n");
   print(
       fmt::format("kept for this model: flash attention {} ({}); the fastest for one prompt at a "
                   "time is --threads {}\n",
@@ -255,7 +280,7 @@ void run_bench(CLI::App& command, BenchFlags& f) {
                 [&] { return time_passes(f.decoding, models, stop); });
   check(command, f);
   std::vector<Contender> all = contenders(f, models);
-  if (f.tune) return run_tune(f, all.back(), stop);
+  if (f.tune) return run_tune(f, all.back(), models, stop);
   Bench bench(f, std::move(all), stop);
   BenchReport report;
   report.model = models.model(f.decoding.model)->name();

@@ -11,6 +11,7 @@
 
 #include "flags.hpp"
 #include "transferq/core/error.hpp"
+#include "transferq/decode/choice.hpp"
 #include "transferq/decode/positions.hpp"
 #include "warnings.hpp"
 
@@ -24,17 +25,17 @@ constexpr std::size_t kMeasured = 32;
 struct Effort {
   std::string profile;
   double evaluations;  // a token, as measured: by default model and head, so elsewhere it is about
-  std::size_t top_k, horizon, first, last, commit, halvings;
-  double min_p;
+  std::size_t top_k, horizon, first, last, halvings;
+  double min_p, text_weight;
 };
 
 // Dearest last.
 const std::vector<Effort>& efforts() {
   static const std::vector<Effort> frontier{
       // ARGS, with roll-outs in the first and last tokens
-      {"fast", 7.2, 8, 4, 2, 4, 1, 1, 0.03},
-      {"balanced", 21, 20, 10, 6, 10, 1, 2, 0.03},
-      {"thorough", 116, 10, 16, 0, 0, 1, 0, 0},
+      {"fast", 7.3, 8, 4, 2, 4, 1, 0.03, 3},
+      {"balanced", 21, 20, 12, 2, 12, 2, 0.03, 5},
+      {"thorough", 116, 10, 16, 0, 0, 0, 0, 1},
   };
   return frontier;
 }
@@ -47,9 +48,9 @@ std::vector<std::string> names() {
 
 std::string flags_of(const Effort& e) {
   return fmt::format(
-      "--top-k {} --min-p {} --horizon {} --first {} --last {} --halve {} --commit {} "
+      "--top-k {} --min-p {} --horizon {} --first {} --last {} --text-weight {} --halve {} "
       "--rollout-choose greedy",
-      e.top_k, e.min_p, e.horizon, e.first, e.last, e.halvings, e.commit);
+      e.top_k, e.min_p, e.horizon, e.first, e.last, e.text_weight, e.halvings);
 }
 
 // fast is --top-k ..., as in a help text.
@@ -185,9 +186,12 @@ void apply_profile(CLI::App& command, const std::string& profile, const std::str
   const bool rolls = number("--horizon") > 0;
   set(command, "--first", fmt::format("{}", rolls ? effort.first : 0));
   set(command, "--last", fmt::format("{}", rolls ? effort.last : 0));
-  set(command, "--commit", fmt::format("{}", rolls ? effort.commit : 1));
-  const bool halves = rolls && !blocks && !given(command, "--kl-budget");
-  set(command, "--halve", fmt::format("{}", halves ? effort.halvings : 0));
+  const bool by_alpha = !given(command, "--kl-budget");
+  set(command, "--halve", fmt::format("{}", rolls && !blocks && by_alpha ? effort.halvings : 0));
+  // Where the others have no text to weigh, there is no weight.
+  const bool plainly = number("--elsewhere") == static_cast<std::size_t>(Elsewhere::plain);
+  const bool others = !plainly && (number("--first") > 0 || number("--last") > 0);
+  set(command, "--text-weight", fmt::format("{}", others && by_alpha ? effort.text_weight : 1));
   // Several roll-outs, and those that transfer weighs, are drawn.
   if (!given(command, "--rollouts") && !given(command, "--transfer")) {
     set(command, "--rollout-choose", "greedy");

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import sys
 import unittest
 
@@ -13,9 +14,9 @@ TQ_FLAGS = ("--decoder", "tq", "--reward", "length=20", "--top-k", "3", "--horiz
 
 
 class BenchTest(TinyTest):
-    def bench(self, *args, **options):
+    def bench(self, *args, model=None, **options):
         tokens = () if "--tokens" in args else ("--tokens", 4)
-        return self.tq("bench", "--model", self.model, "--threads", 1, "--format", "raw", *tokens,
+        return self.tq("bench", "--model", model or self.model, "--threads", 1, "--format", "raw", *tokens,
                        *args, **options)
 
     def report(self, *args):
@@ -78,6 +79,25 @@ class BenchTest(TinyTest):
         # Of another kind of memory nothing was measured.
         self.assertEqual(settings(json.dumps(kept), "--cache", "f32"),
                          settings("{", "--cache", "f32"))
+
+    def test_other_weights_of_the_model_are_measured_beside_it(self):
+        models = self.folder / "models"
+        models.mkdir()
+        for name in ("Q4_1", "F32"):
+            shutil.copy(self.model, models / f"SmolLM2-135M-Instruct.{name}.gguf")
+        env = self.env(XDG_CACHE_HOME=self.folder / "cache", TQ_MODELS_DIR=models)
+        flags = ("--tune", "--lengths", 60, *TQ_FLAGS)
+        done = self.assert_ok(self.bench(*flags, "--json", model="smollm2", env=env))
+        report = json.loads(done.out)
+        (other,) = report["other_weights"]
+        self.assertEqual(other["model"], "smollm2-f32")
+        self.assertLess(other["differs"], 0.05)  # the same weights here, under the best settings
+        self.assertGreater(other["evaluations_per_second"], 0)
+        text = self.assert_ok(self.bench(*flags, model="smollm2", env=env)).out
+        self.assertRegex(text, r"--model smollm2-f32 +\d")
+        # A file of one's own has no others.
+        own = self.bench(*flags, "--json", env=env)
+        self.assertEqual(json.loads(self.assert_ok(own).out)["other_weights"], [])
 
     def test_tuning_measures_the_engine_alone(self):
         for flags in (("--html", "x.html"), ("--compare", "true"), ("--together", 2),

@@ -85,8 +85,9 @@ prompts = "prompts.jsonl"
         self.assertGreater(min(cost["tq"], cost["cd"]), 4)
         self.assertLess(cost["own"], cost["tq"])
 
-    def test_halving_gives_way_to_what_it_does_not_go_with(self):
-        for flags in (("--block", 2), ("--kl-budget", 3)):
+    def test_halving_and_the_weight_give_way_to_what_they_do_not_go_with(self):
+        for flags in (("--block", 2), ("--kl-budget", 3), ("--elsewhere", "plain"),
+                      ("--first", 0, "--last", 0)):
             self.settings("--profile", "balanced", *flags)
 
     def test_a_budget_takes_the_dearest_that_fits(self):

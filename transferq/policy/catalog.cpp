@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdlib>
-#include <vector>
 
 #include "transferq/core/error.hpp"
 #include "transferq/core/text.hpp"
@@ -55,6 +54,21 @@ std::string catalog_name(std::string_view file) {
     if (entry.file == file) return std::string(entry.name);
   }
   return std::string(file);
+}
+
+std::vector<CatalogEntry> other_weights(std::string_view file) {
+  const auto origin = [](const CatalogEntry& e) {
+    return e.made_from.empty() ? e.name : e.made_from;
+  };
+  std::vector<CatalogEntry> out;
+  for (const CatalogEntry& entry : kCatalog) {
+    if (entry.file != file) continue;
+    for (const CatalogEntry& other : kCatalog) {
+      if (other.file == file || origin(other) != origin(entry)) continue;
+      if (std::filesystem::is_regular_file(models_folder() / other.file)) out.push_back(other);
+    }
+  }
+  return out;
 }
 
 std::filesystem::path find_model(std::string_view name_or_path) {

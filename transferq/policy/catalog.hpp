@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tq {
 
@@ -32,6 +33,10 @@ std::filesystem::path models_folder();
 // What to call a model by on the command line: the name of the entry whose file this is, or the
 // file's own name where the catalog has none.
 std::string catalog_name(std::string_view file);
+
+// The other entries that are the same model in other weight types, conversions of one another, and
+// lie in the models folder. None for a file that the catalog does not have.
+std::vector<CatalogEntry> other_weights(std::string_view file);
 
 // The path of a regular file as it is, or the file for a name of the catalog. Throws Error (usage)
 // for a name that is neither (the nearest one is offered) and Error (model) for a known model that

@@ -44,25 +44,32 @@ std::vector<int> thread_counts(int most) {
 
 }  // namespace
 
+TuneRow measure_setting(std::string what, const Policy& policy, const Prompt& prompt,
+                        BatchShape shape, std::size_t evaluations, const BenchOptions& options,
+                        std::vector<double>& expected) {
+  TuneRow row{std::move(what), options.session, 0, 0, true};
+  const std::vector<double> found = next_token(policy, prompt, options.session);
+  if (expected.empty()) expected = found;
+  row.differs = difference(found, expected);
+  row.right = row.differs <= kRounding;
+  const Measured m = measure_engine(policy, {prompt}, shape, evaluations, options);
+  // With the prompt: what makes the batches fast must not make it slow.
+  const auto tokens = static_cast<double>(m.tokens);
+  row.evaluations_a_second = (tokens + static_cast<double>(policy.encode(prompt).size())) /
+                             (m.first_token + tokens / m.evaluations_a_second);
+  return row;
+}
+
 TuneResult tune(const Policy& policy, const Prompt& prompt, BatchShape shape,
                 std::size_t evaluations, const BenchOptions& options,
                 const std::function<void(const TuneRow&)>& show) {
   TuneResult out;
-  std::vector<double> expected;
   double fastest = 0;
   const auto measured = [&](std::string what, const SessionOptions& session) {
     BenchOptions how = options;
     how.session = session;
-    TuneRow row{std::move(what), session, 0, 0, true};
-    const std::vector<double> found = next_token(policy, prompt, session);
-    if (expected.empty()) expected = found;
-    row.differs = difference(found, expected);
-    row.right = row.differs <= kRounding;
-    const Measured m = measure_engine(policy, {prompt}, shape, evaluations, how);
-    // With the prompt: what makes the batches fast must not make it slow.
-    const auto tokens = static_cast<double>(m.tokens);
-    row.evaluations_a_second = (tokens + static_cast<double>(policy.encode(prompt).size())) /
-                               (m.first_token + tokens / m.evaluations_a_second);
+    TuneRow row =
+        measure_setting(std::move(what), policy, prompt, shape, evaluations, how, out.expected);
     const bool better = fastest == 0 || row.evaluations_a_second > kWorthwhile * fastest;
     if (row.right && better) {
       fastest = row.evaluations_a_second;

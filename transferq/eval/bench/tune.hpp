@@ -22,10 +22,17 @@ struct TuneRow {
 struct TuneResult {
   std::vector<TuneRow> rows;  // in the order they were measured
   SessionOptions best;
+  std::vector<double> expected;  // log-probabilities that all of these were compared with
 };
 
 // Beyond this much, a difference of log-probabilities is no rounding.
 inline constexpr double kRounding = 0.05;
+
+// Measures a policy under settings, and compares what it computes with `expected`,
+// log-probabilities of what follows the prompt, where there are any; they are set where not.
+TuneRow measure_setting(std::string what, const Policy& policy, const Prompt& prompt,
+                        BatchShape shape, std::size_t evaluations, const BenchOptions& options,
+                        std::vector<double>& expected);
 
 // Tries threads (those of `options.session`, then fewer powers of two), then flash attention, with
 // the best of what was tried before. A setting replaces another when it is right and at least 3%
