@@ -253,23 +253,31 @@ void run_tune(const BenchFlags& f, const Contender& contender, ModelStore& model
     if (!f.json) print(tune_line(row, first));
   });
   keep_tuning(f.decoding, policy.model(), result.best.flash);
+  if (!f.json) {
+    print(
+        fmt::format("kept for this model: flash attention {} ({}); the fastest for one prompt at "
+                    "a time is --threads {}\n",
+                    flash_name(result.best.flash), tuning_file().string(), result.best.threads));
+  }
   options.session = result.best;
   std::vector<TuneRow> weights;
   for (const CatalogEntry& entry : other_weights(policy.model().name())) {
-    const Policy other(models.model(entry.name), policy.format(), policy.adapter(),
-                       policy.system());
-    weights.push_back(measure_setting(std::string(entry.name), other, prompt, shape, evaluations,
-                                      options, result.expected));
+    try {
+      const Policy other(models.model(entry.name), policy.format(), policy.adapter(),
+                         policy.system());
+      weights.push_back(measure_setting(std::string(entry.name), other, prompt, shape, evaluations,
+                                        options, result.expected));
+    } catch (const Error& error) {  // such as a file that was cut off: it is not what was asked for
+      if (error.kind() == ErrorKind::interrupted) throw;
+      warn({fmt::format("{} was not measured: {}", entry.name, error.what())});
+      continue;
+    }
     TuneRow shown = weights.back();
     shown.what = "--model " + shown.what;
     shown.right = true;  // it is another model, and is said to be one
     if (!f.json) print(tune_line(shown, first));
   }
-  if (f.json) return print(tune_json(result, weights, policy.model()).dump() + "\n");
-  print(
-      fmt::format("kept for this model: flash attention {} ({}); the fastest for one prompt at a "
-                  "time is --threads {}\n",
-                  flash_name(result.best.flash), tuning_file().string(), result.best.threads));
+  if (f.json) print(tune_json(result, weights, policy.model()).dump() + "\n");
 }
 
 void run_bench(CLI::App& command, BenchFlags& f) {

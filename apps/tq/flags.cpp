@@ -168,7 +168,8 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
       ->check(count());
   command
       .add_option("--commit-confidence", d.commit_confidence,
-                  "These only up to the first of less than this probability")
+                  "These only up to the first of less than this probability; with --rollout-choose "
+                  "greedy")
       ->option_text("NUMBER [0]");
   command
       .add_option(

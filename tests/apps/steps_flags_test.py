@@ -24,11 +24,12 @@ class StepsFlagsTest(TinyTest):
         self.assertTrue(all(step["candidates"] for step in steps))
 
     def test_commit_confidence(self):
-        _, steps = self.steps("--commit", 4, "--commit-confidence", 1)
+        _, steps = self.steps("--commit", 4, "--commit-confidence", 1, "--rollout-choose", "greedy")
         self.assertTrue(all(step["candidates"] for step in steps))
-        result = self.generate(*COMMON, "--commit-confidence", 0.5)
-        self.assertEqual(result.code, 2)
-        self.assertIn("--commit 8", result.err)
+        for flags, word in (((), "--commit 8"), (("--commit", 4), "--rollout-choose greedy")):
+            result = self.generate(*COMMON, "--commit-confidence", 0.5, *flags)
+            self.assertEqual(result.code, 2)
+            self.assertIn(word, result.err)
 
     def test_block(self):
         row, steps = self.steps("--block", 3)

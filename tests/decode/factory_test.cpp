@@ -84,6 +84,7 @@ TEST(Factory, AConfidenceIsAProbabilityThatEndsACommit) {
     return with("tq", [&](auto& o) {
       o.commit = commit;
       o.commit_confidence = confidence;
+      o.greedy_rollouts = true;
     });
   };
   EXPECT_NE(make_decoder(confident(4, 0.5), 50), nullptr);
@@ -94,6 +95,9 @@ TEST(Factory, AConfidenceIsAProbabilityThatEndsACommit) {
   DecoderOptions other{.name = "best-of"};
   other.commit_confidence = 0.5;
   expect_usage({"--commit-confidence 0.5", "best-of"}, other);
+  DecoderOptions drawn = confident(4, 0.5);
+  drawn.greedy_rollouts = false;
+  expect_usage({"--commit-confidence 0.5", "--rollout-choose greedy"}, drawn);
 }
 
 TEST(Factory, HalvingsRankSingleTokensAtAnAlphaByUnfinishedRollOuts) {

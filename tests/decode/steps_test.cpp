@@ -194,10 +194,10 @@ TEST_F(StepsTest, AConfidentCommitEndsBeforeTheFirstDoubtfulToken) {
   std::size_t kept = 0, cut = 0, none = 0;
   for (const bool with_baseline : {false, true}) {
     for (const std::size_t block : {1u, 3u}) {
-      for (const bool greedy : {false, true}) {
+      for (const std::size_t horizon : {3u, 8u}) {
         DecoderOptions o = options(block, 6);
-        o.greedy_rollouts = greedy;
-        o.rollouts = greedy ? 1 : 2;
+        o.greedy_rollouts = true;
+        o.horizon = horizon;
         o.commit_confidence = kConfidence;
         const Answer out = run(setup_of(policy, o, reward_of(noise), 24,
                                         with_baseline ? std::optional(baseline) : std::nullopt),
@@ -215,7 +215,7 @@ TEST_F(StepsTest, AConfidentCommitEndsBeforeTheFirstDoubtfulToken) {
                 EXPECT_NEAR(c.logprob, logprobs[static_cast<std::size_t>(c.token)], 1e-4);
               }
             }
-            if (greedy && behind >= block && behind < block + 5) {
+            if (behind >= block && behind < block + std::min<std::size_t>(5, horizon)) {
               EXPECT_LT(likeliest, std::log(kConfidence));
               ++(behind > block ? cut : none);
             }
@@ -237,22 +237,19 @@ TEST_F(StepsTest, AConfidentCommitEndsBeforeTheFirstDoubtfulToken) {
 }
 
 TEST_F(StepsTest, NoConfidenceKeepsAllAndACertainOneNothing) {
-  for (const bool greedy : {false, true}) {
-    DecoderOptions o = options(1, 5);
-    o.greedy_rollouts = greedy;
-    const auto decode = [&](std::size_t commit, double confidence) {
-      o.commit = commit;
-      o.commit_confidence = confidence;
-      return run(setup_of(policy_, o, reward_of(noise), 12), prompt_);
-    };
-    const Answer all = decode(5, 0), same = decode(5, 1e-12);
-    EXPECT_EQ(same.decoded.tokens, all.decoded.tokens);
-    EXPECT_EQ(same.evaluations.policy, all.evaluations.policy);
-    EXPECT_DOUBLE_EQ(same.decoded.kl_to_reference, all.decoded.kl_to_reference);
-    const Answer one = decode(1, 0), none = decode(5, 1);
-    EXPECT_EQ(none.decoded.tokens, one.decoded.tokens);
-    EXPECT_EQ(none.evaluations.policy, one.evaluations.policy);
-  }
+  const auto decode = [&](std::size_t commit, double confidence) {
+    DecoderOptions o = options(1, commit);
+    o.greedy_rollouts = true;
+    o.commit_confidence = confidence;
+    return run(setup_of(policy_, o, reward_of(noise), 12), prompt_);
+  };
+  const Answer all = decode(5, 0), same = decode(5, 1e-12);
+  EXPECT_EQ(same.decoded.tokens, all.decoded.tokens);
+  EXPECT_EQ(same.evaluations.policy, all.evaluations.policy);
+  EXPECT_DOUBLE_EQ(same.decoded.kl_to_reference, all.decoded.kl_to_reference);
+  const Answer one = decode(1, 0), none = decode(5, 1);
+  EXPECT_EQ(none.decoded.tokens, one.decoded.tokens);
+  EXPECT_EQ(none.evaluations.policy, one.evaluations.policy);
 }
 
 // Of the roll-outs' texts the reward names the one to come.

@@ -166,6 +166,47 @@ TEST_F(SessionPoolTest, WhatIsInCommonGoesWhereAPromptNeedsItsPlace) {
   EXPECT_EQ(evaluated(short_one, 4), size);  // it was forgotten
 }
 
+// One policy may have two: that of its prompts, and that of those with a system prompt of their
+// own.
+TEST_F(SessionPoolTest, APreambleOfAnotherKindOfPromptMakesRoom) {
+  const Policy kind(policy_.shared_model(), Format::chat, {}, kSystem);
+  const Prompt usual = make_prompt("p", "Hi");
+  Prompt own = usual;
+  own.messages.insert(own.messages.begin(), {"system", "Yes"});
+  SessionPool pool(session_of(150));
+  const auto answer = [&](const Prompt& said, std::size_t cells) {
+    pool.begin_prompt();
+    const testing::Tokens prompt = kind.encode(said);
+    pool.plan(kind, prompt.size(), {cells - prompt.size(), 1, 0});
+    const std::uint64_t before = pool.evaluations();
+    Stream stream(kind, pool, prompt);
+    for (std::size_t i = prompt.size(); i < cells; ++i) stream.append(70);
+    EXPECT_EQ(stream.branch().length(), cells);
+    return pool.evaluations() - before;
+  };
+  const std::size_t usual_size = kind.preamble(kind.encode(usual));
+  const std::size_t own_size = kind.preamble(kind.encode(own));
+  ASSERT_GE(std::min(usual_size, own_size), 32u);
+  ASSERT_NE(usual_size, own_size);
+  ASSERT_LE(100 + own_size, 150u + usual_size);
+  const std::size_t longest = 85;  // leaves room for both
+  EXPECT_EQ(answer(usual, longest), longest);
+  EXPECT_EQ(answer(own, longest), longest);
+  EXPECT_EQ(answer(usual, longest), longest - usual_size);
+  EXPECT_EQ(answer(own, 148), 148 - own_size);  // takes the place of the other
+  EXPECT_EQ(answer(usual, 148), 148u);
+}
+
+// Texts by themselves need no template.
+TEST_F(SessionPoolTest, AShortBeginningIsNoPrompt) {
+  const Policy table(testing::endless(12), Format::chat);  // has no template
+  SessionPool pool(session_of());
+  pool.plan(table, 1, {4, 1, 0});
+  pool.get(table);
+  const testing::Tokens begin{1};
+  EXPECT_EQ(pool.open(table, begin).length(), 0u);
+}
+
 TEST_F(SessionPoolTest, VeryWideWorkIsBoundedToBeDoneInWaves) {
   const Policy table(testing::endless(12), Format::raw);
   SessionPool pool(session_of());

@@ -32,7 +32,7 @@ Winner winner_of(const Expansion& expansion, std::span<const double> rewards, st
     const auto last = first + static_cast<std::ptrdiff_t>(std::min(kept, rollout.logprobs.size()));
     const auto doubtful = std::find_if(first, last, [&](double p) { return p < least; });
     out.cut = doubtful != last;
-    kept = static_cast<std::size_t>(doubtful - first);
+    if (out.cut) kept = static_cast<std::size_t>(doubtful - first);
   }
   out.tokens.insert(out.tokens.end(), more.begin(),
                     more.begin() + static_cast<std::ptrdiff_t>(kept));

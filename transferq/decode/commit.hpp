@@ -32,8 +32,8 @@ struct Winner {
 // How much of its roll-out a step keeps.
 struct Commit {
   std::size_t tokens = 1;  // with the candidate
-  // The roll-out's tokens up to the first of a smaller probability, where their log-probabilities
-  // are known; 0: all.
+  // The roll-out's tokens up to the first of a smaller probability, where these are known; 0: all.
+  // For greedy roll-outs alone: a draw that is thrown away and drawn again would change the law.
   double confidence = 0;
 };
 

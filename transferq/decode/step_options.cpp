@@ -134,6 +134,11 @@ void validate_steps(const DecoderOptions& o) {
           fmt::format("--commit-confidence {} says where a commit ends, and --commit 1 keeps the "
                       "candidate alone; give the most that a step may keep, such as --commit 8",
                       o.commit_confidence));
+  // A draw that ends the commit is drawn again, so the law would be none that the KL is known of.
+  require(o.commit_confidence == 0 || o.greedy_rollouts,
+          fmt::format("--commit-confidence {} reads how sure the likeliest token is, and roll-outs "
+                      "are drawn; add --rollout-choose greedy",
+                      o.commit_confidence));
   require(o.block == 1 || o.min_p == 0,
           fmt::format("--min-p {} is a gate for single tokens, which --block {} does not weigh; "
                       "leave one out",

@@ -137,15 +137,17 @@ void SessionPool::make_room(Entry& e) {
 
 Branch SessionPool::open(const Policy& policy, std::span<const Token> prompt) {
   Entry& e = entry(policy);
-  const std::span<const Token> beginning = prompt.first(policy.preamble(prompt));
-  for (Preamble& held : e.preambles) {
-    if (std::ranges::equal(held.tokens, beginning)) {
-      held.used = true;
-      return held.branch.fork();
-    }
-    held.planned &= held.of != name_of(policy);  // this prompt begins in another way
+  // A shorter prompt is not even asked: its policy may have no template.
+  const std::size_t length = prompt.size() > kPreamble ? policy.preamble(prompt) : 0;
+  const std::span<const Token> beginning = prompt.first(length);
+  const auto same = [&](const Preamble& p) { return std::ranges::equal(p.tokens, beginning); };
+  for (Preamble& p : e.preambles) {
+    p.used |= same(p);
+    p.planned &= same(p) || p.of != name_of(policy);  // this prompt begins in another way
   }
   make_room(e);
+  const auto held = std::ranges::find_if(e.preambles, same);
+  if (held != e.preambles.end()) return held->branch.fork();
   Branch branch = Branch::open(*e.session);
   if (beginning.size() < kPreamble) return branch;
   const std::array<Feed, 1> feeds{Feed{branch.id(), beginning, Want::nothing}};

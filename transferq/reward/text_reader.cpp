@@ -36,7 +36,7 @@ std::vector<std::vector<double>> TextReader::read(const std::vector<std::vector<
     cells_ = session.capacity().cells;
     const std::span<const Token> prompt(texts.front());
     cache_.emplace(session, options_,
-                   prompt.size() > prompt_ && prompt_ > 0
+                   prompt.size() >= prompt_ && prompt_ > 0
                        ? sessions_.open(policy_, prompt.first(prompt_))
                        : Branch());
   }
