@@ -248,10 +248,11 @@ void run_tune(const BenchFlags& f, const Contender& contender, ModelStore& model
   const Prompt prompt = bench_prompt(policy, f.lengths.front(), 0);
   const std::size_t evaluations =
       std::max<std::size_t>(f.tokens * shape.width * shape.depth / 4, 1);
-  TuneResult result = tune(policy, prompt, shape, evaluations, options, [&](const TuneRow& row) {
-    if (first == 0) first = row.evaluations_a_second;
-    if (!f.json) print(tune_line(row, first));
-  });
+  const TuneResult result =
+      tune(policy, prompt, shape, evaluations, options, [&](const TuneRow& row) {
+        if (first == 0) first = row.evaluations_a_second;
+        if (!f.json) print(tune_line(row, first));
+      });
   keep_tuning(f.decoding, policy.model(), result.best.flash);
   if (!f.json) {
     print(

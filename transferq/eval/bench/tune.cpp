@@ -46,11 +46,9 @@ std::vector<int> thread_counts(int most) {
 
 TuneRow measure_setting(std::string what, const Policy& policy, const Prompt& prompt,
                         BatchShape shape, std::size_t evaluations, const BenchOptions& options,
-                        std::vector<double>& expected) {
+                        std::span<const double> expected) {
   TuneRow row{std::move(what), options.session, 0, 0, true};
-  const std::vector<double> found = next_token(policy, prompt, options.session);
-  if (expected.empty()) expected = found;
-  row.differs = difference(found, expected);
+  row.differs = difference(next_token(policy, prompt, options.session), expected);
   row.right = row.differs <= kRounding;
   const Measured m = measure_engine(policy, {prompt}, shape, evaluations, options);
   // With the prompt: what makes the batches fast must not make it slow.
@@ -79,6 +77,7 @@ TuneResult tune(const Policy& policy, const Prompt& prompt, BatchShape shape,
     out.rows.push_back(std::move(row));
   };
   out.best = options.session;
+  out.expected = next_token(policy, prompt, options.session);
   for (const int threads : thread_counts(options.session.threads)) {
     SessionOptions session = options.session;
     session.threads = threads;

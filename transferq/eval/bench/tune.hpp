@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,10 +30,10 @@ struct TuneResult {
 inline constexpr double kRounding = 0.05;
 
 // Measures a policy under settings, and compares what it computes with `expected`,
-// log-probabilities of what follows the prompt, where there are any; they are set where not.
+// log-probabilities of what follows the prompt.
 TuneRow measure_setting(std::string what, const Policy& policy, const Prompt& prompt,
                         BatchShape shape, std::size_t evaluations, const BenchOptions& options,
-                        std::vector<double>& expected);
+                        std::span<const double> expected);
 
 // Tries threads (those of `options.session`, then fewer powers of two), then flash attention, with
 // the best of what was tried before. A setting replaces another when it is right and at least 3%
