@@ -159,5 +159,17 @@ TEST_F(OfficialTest, TheFinalRewardIsTheOrdinaryOneWithItsBias) {
               1e-4);
 }
 
+// Texts that tokenise into other tokens than were decoded are read anew, from where they part.
+TEST_F(OfficialTest, AReadingGoesOnFromThePromptOfThePolicy) {
+  const std::string text = "<|im_start|>The good, the bad and the good once more";
+  const auto reward = testing::head_on(policy_, folder_);
+  const Answer out = run(setup_of(policy_, options(), reward, 4), make_prompt("p", text));
+  EXPECT_GT(out.evaluations.reward, 0u);
+  ASSERT_GT(out.prompt_tokens, 20u);
+  EXPECT_EQ(out.evaluations.prompt, out.prompt_tokens);
+  // Four candidates of up to four tokens and what was committed, four times, and the answer.
+  EXPECT_LE(out.evaluations.reward, 4u * (4 * 4 + 8) + 8);
+}
+
 }  // namespace
 }  // namespace tq

@@ -197,6 +197,54 @@ TEST_F(SessionPoolTest, APreambleOfAnotherKindOfPromptMakesRoom) {
   EXPECT_EQ(answer(usual, 148), 148u);
 }
 
+// Two users of one session, of one prompt or of two that begin alike.
+TEST_F(SessionPoolTest, APromptThatOneUserEvaluatedIsSharedByOthers) {
+  SessionPool pool(session_of());
+  const testing::Tokens prompt(40, 70);
+  testing::Tokens other = prompt;
+  other[25] = 71;
+  for (int round = 0; round < 2; ++round) {  // nothing is left of the prompt before
+    pool.begin_prompt();
+    pool.plan(policy_, 40, {8, 1, 0});
+    pool.plan_cut(policy_, 40, {8, 1, 0});
+    pool.get(policy_);
+    const std::uint64_t before = pool.evaluations();
+    EXPECT_EQ(pool.open(policy_, prompt).branch.length(), 0u);
+    Stream first(policy_, pool, prompt);
+    const std::vector<double> logits = first.state().logits;
+    EXPECT_EQ(first.prompt_evaluations(), 40u);
+    EXPECT_EQ(pool.evaluations() - before, 40u);
+
+    const SessionPool::Beginning whole = pool.open(policy_, prompt);
+    EXPECT_EQ(whole.branch.length(), 40u);
+    EXPECT_EQ(whole.shared, 40u);
+    const SessionPool::Beginning part = pool.open(policy_, other);
+    EXPECT_EQ(part.branch.length(), 25u);
+    EXPECT_EQ(part.shared, 25u);
+
+    Stream again(policy_, pool, prompt), second(policy_, pool, other);
+    EXPECT_LT(testing::distance(again.state().logits, logits), 1e-4);
+    EXPECT_EQ(again.prompt_evaluations(), 1u);  // what follows the last token is asked for
+    EXPECT_LT(
+        testing::distance(second.state().logits, testing::evaluate(policy_.model(), other).logits),
+        1e-4);
+    EXPECT_EQ(second.prompt_evaluations(), 15u);
+    EXPECT_EQ(pool.evaluations() - before, 40u + 1 + 15);
+  }
+}
+
+TEST_F(SessionPoolTest, WhoIsAloneSharesNothing) {
+  SessionPool pool(session_of());
+  const testing::Tokens prompt(40, 70);
+  pool.plan(policy_, 40, {8, 1, 0});
+  const std::size_t free = pool.get(policy_).capacity().free_branches;
+  {
+    Stream stream(policy_, pool, prompt);
+    stream.state();
+  }
+  EXPECT_EQ(pool.get(policy_).capacity().free_branches, free);
+}
+
 // Texts by themselves need no template.
 TEST_F(SessionPoolTest, AShortBeginningIsNoPrompt) {
   const Policy table(testing::endless(12), Format::chat);  // has no template
@@ -204,7 +252,7 @@ TEST_F(SessionPoolTest, AShortBeginningIsNoPrompt) {
   pool.plan(table, 1, {4, 1, 0});
   pool.get(table);
   const testing::Tokens begin{1};
-  EXPECT_EQ(pool.open(table, begin).length(), 0u);
+  EXPECT_EQ(pool.open(table, begin).branch.length(), 0u);
 }
 
 TEST_F(SessionPoolTest, VeryWideWorkIsBoundedToBeDoneInWaves) {

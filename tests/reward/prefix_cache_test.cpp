@@ -162,6 +162,19 @@ TEST_F(PrefixCacheTest, OnlyTheTrunkIsHeldWhereAskedFor) {
   EXPECT_EQ(session_->capacity().free_cells, 996u);
 }
 
+// One sequence is one evaluation, and what comes next goes on from it.
+TEST_F(PrefixCacheTest, SoIsASequenceThatCameAlone) {
+  open(1000, 20);
+  PrefixCacheOptions options;
+  options.keep_only_trunk = true;
+  cache_.emplace(*session_, options);
+  EXPECT_EQ(cost({{1, 2, 3, 4, 5}}), 5u);
+  EXPECT_EQ(session_->capacity().free_branches, 19u);
+  EXPECT_EQ(cost({{1, 2, 3, 4, 5, 6, 7}}), 2u);
+  EXPECT_EQ(cost({{1, 2, 3, 8}, {1, 2, 3, 9}}), 2u);
+  EXPECT_EQ(cost({{1, 2, 3, 9}}), 1u);
+}
+
 TEST_F(PrefixCacheTest, FewCellsMeanWavesWithTheSameResults) {
   for (std::size_t cells = 11; cells <= 40; ++cells) {
     SCOPED_TRACE(cells);
@@ -283,6 +296,36 @@ TEST(PrefixCacheReadings, ALikelihoodCostsWhatDiffersAndTheTokenBefore) {
   EXPECT_EQ(cost({{1, 2, 3, 4, 5, 8}, {1, 2, 3, 4, 5}}), 1u);  // the rest is held
   // Stems: 4, 5; then 6 and 7; 8 behind one of them.
   EXPECT_EQ(cost({{1, 2, 9, 4, 5, 6}, {1, 2, 9, 4, 5, 7, 8}, {1, 2, 9, 8}}), 1u + 2 + 1 + 2 + 1);
+}
+
+// Of a prompt that others evaluated, nothing is evaluated or counted again, but for a token whose
+// reading nobody made.
+TEST(PrefixCacheReadings, APromptThatIsHeldIsNotEvaluatedAgain) {
+  const auto model = testing::random_table(4, 7);
+  const Tokens prompt{1, 2, 3};
+  for (const auto& [options, again] :
+       {std::pair{PrefixCacheOptions{Reading::last, 0, {}, true}, 0u},
+        {PrefixCacheOptions{Reading::next, 0, {0, 3}, true}, 0u},
+        {PrefixCacheOptions{Reading::states, 2, {}, true}, 1u},
+        {PrefixCacheOptions{Reading::likelihood, 3, {}, true}, 1u}}) {
+    for (const Sequences& sequences : {Sequences{prompt + Tokens{1, 2}},
+                                       Sequences{prompt + Tokens{1, 2}, prompt + Tokens{3, 1}}}) {
+      const auto session = model->open_session(testing::session_of(60, 8));
+      Branch held = Branch::open(*session);
+      const Feed feed{held.id(), prompt};
+      session->forward({&feed, 1});
+      const auto before = session->evaluations();
+      PrefixCache cache(*session, options, held.fork(), prompt.size());
+      const auto rows = cache.read(sequences);
+      for (std::size_t i = 0; i < sequences.size(); ++i) {
+        const auto right = from_nothing(*model, options, sequences[i]);
+        ASSERT_EQ(rows[i].size(), right.size());
+        for (std::size_t j = 0; j < right.size(); ++j) EXPECT_NEAR(rows[i][j], right[j], 1e-6);
+      }
+      EXPECT_EQ(session->evaluations() - before, 2 * sequences.size() + again);
+      EXPECT_EQ(cache.evaluations(), session->evaluations() - before);
+    }
+  }
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ void SessionPool::begin_prompt(std::stop_token stop) {
   stop_ = std::move(stop);
   for (Entry& e : entries_) {
     e.planned = e.needed = e.users = e.branches = 0;
+    e.shared.clear();
     for (Preamble& preamble : e.preambles) preamble.planned = preamble.used = false;
   }
 }
@@ -57,7 +58,8 @@ void SessionPool::add(const Policy& policy, std::size_t longest, std::size_t nee
   Entry& e = entry(policy);
   e.planned += longest + std::max(branches, work.depth);
   e.needed += needed;
-  if (++e.users > 2) e.branches += work.width + 2;
+  if (++e.users > 1) ++e.branches;  // to share what another has evaluated
+  if (e.users > 2) e.branches += work.width + 2;
   for (Preamble& preamble : e.preambles) preamble.planned |= preamble.of == name_of(policy);
 }
 
@@ -114,6 +116,7 @@ Session& SessionPool::get(const Policy& policy, std::size_t least) {
   const std::size_t branches = options_.branches + e.branches;
   if (e.session == nullptr || e.session->capacity().cells < cells || e.opened < branches) {
     e.preambles.clear();
+    e.shared.clear();
     e.session.reset();  // free its memory first
     SessionOptions options = options_;
     options.cells = cells;
@@ -135,12 +138,26 @@ void SessionPool::make_room(Entry& e) {
   if (cells > e.session->capacity().cells) std::erase_if(e.preambles, apart);
 }
 
-Branch SessionPool::open(const Policy& policy, std::span<const Token> prompt) {
-  Entry& e = entry(policy);
-  // A shorter prompt is not even asked: its policy may have no template.
-  const std::size_t length = prompt.size() > kPreamble ? policy.preamble(prompt) : 0;
-  const std::span<const Token> beginning = prompt.first(length);
-  const auto same = [&](const Preamble& p) { return std::ranges::equal(p.tokens, beginning); };
+SessionPool::Beginning SessionPool::longest_shared(const Entry& e, std::span<const Token> prompt) {
+  const Branch* best = nullptr;
+  std::size_t length = 0;
+  for (const Branch& branch : e.shared) {
+    const std::vector<Token> tokens = e.session->tokens(branch.id());
+    const auto parted = std::ranges::mismatch(tokens, prompt).in1;
+    const auto same = static_cast<std::size_t>(parted - tokens.begin());
+    if (same <= length) continue;
+    best = &branch;
+    length = same;
+  }
+  if (best == nullptr) return {};
+  Beginning out{best->fork(), length};
+  out.branch.truncate(length);
+  return out;
+}
+
+// What prompts begin with, evaluated now where it is not held.
+Branch SessionPool::open_preamble(Entry& e, const Policy& policy, std::span<const Token> preamble) {
+  const auto same = [&](const Preamble& p) { return std::ranges::equal(p.tokens, preamble); };
   for (Preamble& p : e.preambles) {
     p.used |= same(p);
     p.planned &= same(p) || p.of != name_of(policy);  // this prompt begins in another way
@@ -149,12 +166,26 @@ Branch SessionPool::open(const Policy& policy, std::span<const Token> prompt) {
   const auto held = std::ranges::find_if(e.preambles, same);
   if (held != e.preambles.end()) return held->branch.fork();
   Branch branch = Branch::open(*e.session);
-  if (beginning.size() < kPreamble) return branch;
-  const std::array<Feed, 1> feeds{Feed{branch.id(), beginning, Want::nothing}};
+  if (preamble.size() < kPreamble) return branch;
+  const std::array<Feed, 1> feeds{Feed{branch.id(), preamble, Want::nothing}};
   e.session->forward(feeds);
   e.preambles.push_back(
-      {name_of(policy), {beginning.begin(), beginning.end()}, branch.fork(), true, true});
+      {name_of(policy), {preamble.begin(), preamble.end()}, branch.fork(), true, true});
   return branch;
+}
+
+SessionPool::Beginning SessionPool::open(const Policy& policy, std::span<const Token> prompt) {
+  Entry& e = entry(policy);
+  // A shorter prompt is not even asked: its policy may have no template.
+  const std::size_t preamble = prompt.size() > kPreamble ? policy.preamble(prompt) : 0;
+  Beginning shared = longest_shared(e, prompt);
+  if (shared.branch && shared.shared >= preamble) return shared;
+  return {open_preamble(e, policy, prompt.first(preamble)), 0};
+}
+
+void SessionPool::share(const Policy& policy, const Branch& branch) {
+  Entry& e = entry(policy);
+  if (e.users > 1) e.shared.push_back(branch.fork());
 }
 
 }  // namespace tq

@@ -58,10 +58,18 @@ class SessionPool {
   // Cells announced so far for a policy's session.
   std::size_t planned(const Policy& policy);
 
-  // A new branch of the session that get() gave last. It holds the beginning of the encoded prompt
-  // that all prompts of the policy have (Policy::preamble), evaluated by itself and once for them
-  // all, where that is long enough to be worth it; else it is empty. Evaluations may throw.
-  Branch open(const Policy& policy, std::span<const Token> prompt);
+  // A new branch of the session that get() gave last, for an encoded prompt. It holds the longest
+  // beginning that was shared; or what all prompts of the policy begin with (Policy::preamble),
+  // evaluated by itself and once for them all, where that is longer and worth it. Evaluations may
+  // throw.
+  struct Beginning {
+    Branch branch;
+    std::size_t shared = 0;  // tokens of it that somebody else counts as evaluated for this prompt
+  };
+  Beginning open(const Policy& policy, std::span<const Token> prompt);
+
+  // Lets the other users of the branch's session begin with what it holds, until the next prompt.
+  void share(const Policy& policy, const Branch& branch);
 
   // The session for a policy, large enough for what was planned. One that has a single user is made
   // anew with `least` cells where it has fewer; that user must hold no branch of it then.
@@ -86,11 +94,14 @@ class SessionPool {
     std::size_t opened = 0;    // branches that the session was opened for
     std::unique_ptr<Session> session;
     std::vector<Preamble> preambles = {};  // on its branches
+    std::vector<Branch> shared = {};       // of this prompt
   };
   Entry& entry(const Policy& policy);
   std::size_t limit(const Policy& policy) const;
   void add(const Policy& policy, std::size_t longest, std::size_t needed, const Workload& work);
   static void make_room(Entry& entry);
+  static Beginning longest_shared(const Entry& entry, std::span<const Token> prompt);
+  Branch open_preamble(Entry& entry, const Policy& policy, std::span<const Token> preamble);
 
   SessionOptions options_;
   std::stop_token stop_;

@@ -27,10 +27,17 @@ void Stream::evaluate() {
 
 // Evaluates the prompt, or what the pool does not hold of it.
 void Stream::begin() {
-  if (pool_ != nullptr && !branch_) branch_ = pool_->open(*policy_, prompt_);
+  std::size_t shared = 0;
+  if (pool_ != nullptr && !branch_) {
+    SessionPool::Beginning beginning = pool_->open(*policy_, prompt_);
+    branch_ = std::move(beginning.branch);
+    shared = std::min(beginning.shared, prompt_.size() - 1);
+    if (!prompt_.empty()) branch_.truncate(std::min(branch_.length(), prompt_.size() - 1));
+  }
   if (!prompt_.empty()) feed(std::span(prompt_).subspan(branch_.length()), true);
-  prompt_evaluations_ += prompt_.size();
+  prompt_evaluations_ += prompt_.size() - shared;
   begun_ = true;
+  if (pool_ != nullptr) pool_->share(*policy_, branch_);
 }
 
 // Evaluates tokens that end the prompt or follow it.

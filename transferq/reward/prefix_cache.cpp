@@ -60,17 +60,20 @@ struct PrefixCache::Sprout {
   bool stem() const { return of.size() > 1; }
 };
 
-PrefixCache::PrefixCache(Session& session, PrefixCacheOptions options, Branch held)
+PrefixCache::PrefixCache(Session& session, PrefixCacheOptions options, Branch held,
+                         std::size_t shared)
     : session_(&session), options_(std::move(options)), want_(want_of(options_.reading)) {
   const bool likelihood = options_.reading == Reading::likelihood;
   if (want_ == Want::states) stride_ = session.model().hidden_size();
   if (likelihood) stride_ = 1;
   // Nothing comes before the first token, so it has no likelihood.
   trace_from_ = likelihood ? std::max<std::size_t>(options_.from, 1) : options_.from;
-  if (!held || held.length() == 0) return;
+  if (!held) return;
+  // Nothing was read of its tokens.
+  if (stride_ > 0) held.truncate(std::min(held.length(), trace_from_ - (likelihood ? 1 : 0)));
   trunk_.tokens = session.tokens(held.id());
   trunk_.branch = std::move(held);
-  evaluations_ = trunk_.tokens.size();
+  evaluations_ = trunk_.tokens.size() - std::min(shared, trunk_.tokens.size());
 }
 
 std::vector<Output> PrefixCache::forward(std::span<const Feed> feeds) {
@@ -142,7 +145,8 @@ std::vector<double> PrefixCache::result(const Held& held) const {
 }
 
 // Makes trunk_ hold what all sequences share, but for the last token of the shortest: that one is
-// evaluated with the sequence, of which something is wanted.
+// evaluated with the sequence, of which something is wanted. Of a single sequence all is evaluated
+// in one go, so trunk_ holds what is known of it.
 void PrefixCache::hold_trunk(Range sequences) {
   std::size_t shared = sequences.front().size();
   std::size_t shortest = shared;
@@ -177,7 +181,18 @@ void PrefixCache::hold_trunk(Range sequences) {
   trunk_ = std::move(trunk);
   trunk_.end.clear();
   trunk_.logits.clear();
-  extend_trunk(prefix, kept);
+  const std::size_t unread = trace_from_ - (want_ == Want::likelihood ? 1 : 0);
+  if (sequences.size() == 1 && (stride_ == 0 || kept >= unread)) {
+    cut_trunk(kept);
+  } else {
+    extend_trunk(prefix, kept);
+  }
+}
+
+void PrefixCache::cut_trunk(std::size_t length) {
+  trunk_.branch.truncate(length);
+  trunk_.tokens.resize(length);
+  trunk_.trace.resize(length > trace_from_ ? (length - trace_from_) * stride_ : 0);
 }
 
 // Cuts trunk_ to the first `kept` tokens of the prefix and evaluates the others. A token before
@@ -367,8 +382,10 @@ std::vector<std::vector<double>> PrefixCache::read_different(Range sequences) {
     if (!rest.empty()) held_.clear();
   }
   // Others who use the session need branches, too.
-  if (options_.keep_only_trunk || session_->capacity().free_branches < kSpareBranches)
+  if (options_.keep_only_trunk || session_->capacity().free_branches < kSpareBranches) {
+    if (sequences.size() == 1) trunk_ = std::move(held_.front());
     held_.clear();
+  }
   return out;
 }
 

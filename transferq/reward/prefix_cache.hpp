@@ -29,9 +29,10 @@ struct PrefixCacheOptions {
 
 class PrefixCache {
  public:
-  // `held`: a branch of the session with tokens that sequences may begin with, none of which is
-  // read; it counts as if it were evaluated here.
-  explicit PrefixCache(Session& session, PrefixCacheOptions options = {}, Branch held = {});
+  // `held`: a branch of the session with tokens that sequences may begin with. It counts as if it
+  // were evaluated here but for its first `shared` tokens.
+  explicit PrefixCache(Session& session, PrefixCacheOptions options = {}, Branch held = {},
+                       std::size_t shared = 0);
 
   // What was asked for of each sequence (none of them empty), in order. Works in waves when the
   // session's branches or cells do not hold all at once. Throws Error (capacity) when one sequence
@@ -59,6 +60,7 @@ class PrefixCache {
   std::vector<double> result(const Held& held) const;
   std::size_t wave_size(Range sequences, std::size_t shared) const;
   void hold_trunk(Range sequences);
+  void cut_trunk(std::size_t length);
   void extend_trunk(std::span<const Token> prefix, std::size_t kept);
   std::vector<Root> roots(Range sequences);
   std::vector<Sprout> sprouts(Range sequences, const std::vector<Root>& roots) const;

@@ -34,11 +34,13 @@ std::vector<std::vector<double>> TextReader::read(const std::vector<std::vector<
     options_.keep_only_trunk = sessions_.shared(policy_);
     Session& session = sessions_.get(policy_, needed);
     cells_ = session.capacity().cells;
-    const std::span<const Token> prompt(texts.front());
-    cache_.emplace(session, options_,
-                   prompt.size() >= prompt_ && prompt_ > 0
-                       ? sessions_.open(policy_, prompt.first(prompt_))
-                       : Branch());
+    const std::span<const Token> text(texts.front());
+    SessionPool::Beginning beginning;
+    if (text.size() >= prompt_ && prompt_ > 0) {
+      beginning = sessions_.open(policy_, text.first(prompt_));
+    }
+    shared_ = beginning.shared;
+    cache_.emplace(session, options_, std::move(beginning.branch), shared_);
   }
   return cache_->read(texts);
 }
@@ -46,7 +48,7 @@ std::vector<std::vector<double>> TextReader::read(const std::vector<std::vector<
 std::vector<ModelCost> TextReader::costs() const {
   const std::uint64_t all = before_ + (cache_ ? cache_->evaluations() : 0);
   if (all == 0) return {};
-  const auto prompt = std::min<std::uint64_t>(all, prompt_);
+  const auto prompt = std::min<std::uint64_t>(all, prompt_ - shared_);
   return {{policy_.model().name(), prompt, all - prompt}};
 }
 

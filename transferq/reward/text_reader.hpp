@@ -37,6 +37,7 @@ class TextReader {
   std::size_t longest_;
   std::optional<PrefixCache> cache_;
   std::size_t cells_ = 0;     // of the cache's session
+  std::size_t shared_ = 0;    // tokens of the prompt that others evaluated
   std::uint64_t before_ = 0;  // evaluated in sessions that were too small
 };
 
