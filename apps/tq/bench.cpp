@@ -49,11 +49,12 @@ void check(const CLI::App& command, const BenchFlags& f) {
     refuse("--together has a 0; give 1 or more prompts");
   }
   if (f.tune) {
-    for (const char* flag : {"--html", "--compare", "--together", "--flash-attention"}) {
+    for (const char* flag :
+         {"--html", "--compare", "--together", "--flash-attention", "--micro-batch"}) {
       if (command.count(flag) > 0) {
         refuse(
             fmt::format("--tune measures the engine alone, one prompt at a time, with flash "
-                        "attention and without; leave out {}",
+                        "attention and without, in several micro-batches; leave out {}",
                         flag));
       }
     }
@@ -225,6 +226,7 @@ nlohmann::ordered_json tune_json(const TuneResult& result, const std::vector<Tun
           {"other_weights", std::move(other)},
           {"threads", result.best.threads},
           {"flash_attention", flash_name(result.best.flash)},
+          {"micro_batch", result.best.micro_batch},
           {"kept_in", tuning_file().string()}};
 }
 
@@ -238,6 +240,7 @@ void run_tune(const BenchFlags& f, const Contender& contender, ModelStore& model
   BenchOptions options;
   options.session = contender.run.session;
   options.session.flash = Flash::automatic;  // not what an earlier tuning chose
+  options.session.micro_batch = kMicroBatch;
   options.stop = std::move(stop);
   if (!f.json) {
     print(fmt::format("{}, batches of {} x {} behind {} tokens\n  {:<22} {:>8} {:>8} {:>12}\n",
@@ -253,12 +256,13 @@ void run_tune(const BenchFlags& f, const Contender& contender, ModelStore& model
         if (first == 0) first = row.evaluations_a_second;
         if (!f.json) print(tune_line(row, first));
       });
-  keep_tuning(f.decoding, policy.model(), result.best.flash);
+  keep_tuning(f.decoding, policy.model(), result.best);
   if (!f.json) {
     print(
-        fmt::format("kept for this model: flash attention {} ({}); the fastest for one prompt at "
-                    "a time is --threads {}\n",
-                    flash_name(result.best.flash), tuning_file().string(), result.best.threads));
+        fmt::format("kept for this model: flash attention {}, micro-batch {} ({}); the fastest "
+                    "for one prompt at a time is --threads {}\n",
+                    flash_name(result.best.flash), result.best.micro_batch, tuning_file().string(),
+                    result.best.threads));
   }
   options.session = result.best;
   std::vector<TuneRow> weights;

@@ -92,6 +92,11 @@ void add_session_flags(CLI::App& command, SessionFlags& f) {
       ->option_text("on|off [as tuned]")
       ->check(one_of({"on", "off"}));
   command
+      .add_option("--micro-batch", f.micro_batch,
+                  "Tokens that the engine computes at once, 512 at most")
+      ->option_text("N [as tuned]")
+      ->check(count());
+  command
       .add_option("--setup", f.setup, "Read these flags from a TOML file; the command line wins")
       ->option_text("FILE");
 }
@@ -104,6 +109,7 @@ SessionOptions session_options_of(const SessionFlags& f) {
   session.threads = f.threads > 0 ? std::min(f.threads, cores) : cores;
   session.cache = f.cache == "f32" ? CacheType::f32 : CacheType::f16;
   if (!f.flash.empty()) session.flash = f.flash == "on" ? Flash::on : Flash::off;
+  if (f.micro_batch > 0) session.micro_batch = std::min(f.micro_batch, kMicroBatch);
   return session;
 }
 
@@ -282,13 +288,17 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
       transfer_settings(d, baseline_reward.get()), options.finished_only,
       static_cast<int>(d.proposal), static_cast<int>(d.choose), d.alpha, d.top_k, d.horizon,
       d.rollouts, d.greedy_rollouts, drawing_settings(d), f.max_tokens, f.seed, f.cache, f.context);
-  const std::string flash =
-      session.flash == Flash::automatic ? "" : fmt::format(" flash={}", flash_name(session.flash));
+  std::string engine;
+  if (session.flash != Flash::automatic)
+    engine += fmt::format(" flash={}", flash_name(session.flash));
+  if (session.micro_batch != kMicroBatch) {
+    engine += fmt::format(" micro-batch={}", session.micro_batch);
+  }
   Setup setup{std::move(reference), std::move(baseline), std::move(reward),
               std::move(decoder),   f.max_tokens,        f.seed,
               baseline_reward};
   return {std::move(setup), std::move(session),
-          sha256(settings + describe_steps(d) + flash).substr(0, 16), std::move(remarks)};
+          sha256(settings + describe_steps(d) + engine).substr(0, 16), std::move(remarks)};
 }
 
 }  // namespace tq::app

@@ -25,7 +25,8 @@ struct SessionFlags {
   int gpu_layers = -1;
   std::size_t context = 0;
   std::string cache = "f16";
-  std::string flash;  // "on" or "off"; "" as tuned (tuning.hpp)
+  std::string flash;            // "on" or "off"; "" as tuned (tuning.hpp)
+  std::size_t micro_batch = 0;  // 0: as tuned
   std::string setup;
 };
 

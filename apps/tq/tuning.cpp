@@ -38,26 +38,33 @@ const char* flash_name(Flash flash) {
   return flash == Flash::on ? "on" : flash == Flash::off ? "off" : "auto";
 }
 
-void keep_tuning(const SessionFlags& f, const Model& model, Flash flash) {
+void keep_tuning(const SessionFlags& f, const Model& model, const SessionOptions& best) {
   json all = read_all();
   all[key_of(f, model)] = {{"model", model.name()},
                            {"machine", machine_facts()},
                            {"engine", llama::engine_version()},
-                           {"flash_attention", flash_name(flash)}};
+                           {"flash_attention", flash_name(best.flash)},
+                           {"micro_batch", best.micro_batch}};
   std::error_code ignored;
   std::filesystem::create_directories(tuning_file().parent_path(), ignored);
   write_file(tuning_file().string(), all.dump(2) + "\n");
 }
 
 void apply_tuning(const SessionFlags& f, const Model& model, SessionOptions& session) {
-  if (!f.flash.empty()) return;
   const json all = read_all();
   const auto one = all.find(key_of(f, model));
   if (one == all.end() || !one->is_object()) return;
-  const auto flash = one->find("flash_attention");
-  if (flash == one->end()) return;
-  if (*flash == "on") session.flash = Flash::on;
-  if (*flash == "off") session.flash = Flash::off;
+  if (f.flash.empty()) {
+    const json flash = one->value("flash_attention", json());
+    if (flash == "on") session.flash = Flash::on;
+    if (flash == "off") session.flash = Flash::off;
+  }
+  if (f.micro_batch == 0) {
+    const json micro_batch = one->value("micro_batch", json());
+    if (micro_batch.is_number_unsigned() && micro_batch > 0) {
+      session.micro_batch = std::min(micro_batch.get<std::size_t>(), kMicroBatch);
+    }
+  }
 }
 
 }  // namespace tq::app

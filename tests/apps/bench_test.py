@@ -54,11 +54,13 @@ class BenchTest(TinyTest):
         done = self.assert_ok(self.bench("--tune", "--json", "--lengths", 60, *TQ_FLAGS, env=env))
         report = json.loads(done.out)
         self.assertEqual([row["what"] for row in report["rows"]],
-                         ["threads 1", "flash attention off", "flash attention on"])
+                         ["threads 1", "flash attention off", "flash attention on",
+                          "micro-batch 128", "micro-batch 32"])
         path = self.folder / "cache/transferq/tuning.json"
         kept = json.loads(path.read_text())
         (one,) = kept.values()
-        self.assertEqual(one["flash_attention"], report["flash_attention"])
+        for key in ("flash_attention", "micro_batch"):
+            self.assertEqual(one[key], report[key])
         text = self.assert_ok(self.bench("--tune", "--lengths", 60, *TQ_FLAGS, env=env)).out
         self.assertIn("kept for this model", text)
 
@@ -68,7 +70,7 @@ class BenchTest(TinyTest):
                             env=env)["settings"]
 
         # What is kept is taken, as if it were a flag; a flag wins; a broken file is none.
-        one["flash_attention"] = "on"
+        one.update(flash_attention="on", micro_batch=512)
         by_file = settings(json.dumps(kept))
         plain = settings("{")
         self.assertNotEqual(by_file, plain)
@@ -76,6 +78,12 @@ class BenchTest(TinyTest):
         self.assertEqual(settings(json.dumps({key: {"x": 1} for key in kept})), plain)
         self.assertEqual(settings(json.dumps(kept), "--flash-attention", "off"),
                          settings("{", "--flash-attention", "off"))
+        one.update(flash_attention="auto", micro_batch=32)
+        self.assertEqual(settings(json.dumps(kept)), settings("{", "--micro-batch", 32))
+        self.assertEqual(settings(json.dumps(kept), "--micro-batch", 512), plain)
+        self.assertNotEqual(settings(json.dumps(kept)), plain)
+        one["micro_batch"] = -1
+        self.assertEqual(settings(json.dumps(kept)), plain)
         # Of another kind of memory nothing was measured.
         self.assertEqual(settings(json.dumps(kept), "--cache", "f32"),
                          settings("{", "--cache", "f32"))
@@ -101,7 +109,7 @@ class BenchTest(TinyTest):
 
     def test_tuning_measures_the_engine_alone(self):
         for flags in (("--html", "x.html"), ("--compare", "true"), ("--together", 2),
-                      ("--flash-attention", "on")):
+                      ("--flash-attention", "on"), ("--micro-batch", 64)):
             self.assert_fails(self.bench("--tune", *flags), 2, "--tune", flags[0])
 
     def test_the_default_is_plain_decoding(self):

@@ -18,6 +18,7 @@ std::unique_ptr<Session> Contract::session(std::size_t branches, std::size_t cel
   options.cells = cells;
   options.threads = 1;
   options.cache = CacheType::f32;
+  options.micro_batch = GetParam().micro_batch;
   return model_->open_session(options);
 }
 

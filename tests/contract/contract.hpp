@@ -25,6 +25,7 @@ struct Engine {
   std::function<std::shared_ptr<const Model>()> model;
   // How far a logit or hidden number may be from the same tokens evaluated otherwise; 0 = equal.
   double tolerance = 0;
+  std::size_t micro_batch = kMicroBatch;
 };
 
 std::string contract_name(const testing::TestParamInfo<Engine>& info);

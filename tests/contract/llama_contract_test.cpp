@@ -14,8 +14,8 @@
 namespace tq::contract {
 namespace {
 
-Engine llama_engine() {
-  return {"tiny",
+Engine llama_engine(std::string name, std::size_t micro_batch) {
+  return {std::move(name),
           [] {
             // One process a test: a file of its own, gone as soon as it is loaded.
             const auto path = std::filesystem::path(testing::TempDir()) /
@@ -25,7 +25,7 @@ Engine llama_engine() {
             std::filesystem::remove(path);
             return model;
           },
-          1e-4};
+          1e-4, micro_batch};
 }
 
 // The evaluation takes seconds; however late the request comes, not all of it is done.
@@ -54,8 +54,12 @@ TEST(LlamaSession, ALongEvaluationStopsOnItsWay) {
   EXPECT_EQ(feed(*session, branch, few).argmax, feed(*fresh, fresh->open(), few).argmax);
 }
 
-INSTANTIATE_TEST_SUITE_P(Llama, SessionContract, testing::Values(llama_engine()), contract_name);
-INSTANTIATE_TEST_SUITE_P(Llama, BatcherContract, testing::Values(llama_engine()), contract_name);
+INSTANTIATE_TEST_SUITE_P(Llama, SessionContract,
+                         testing::Values(llama_engine("tiny", kMicroBatch),
+                                         llama_engine("tiny_in_micro_batches", 3)),
+                         contract_name);
+INSTANTIATE_TEST_SUITE_P(Llama, BatcherContract, testing::Values(llama_engine("tiny", kMicroBatch)),
+                         contract_name);
 
 }  // namespace
 }  // namespace tq::contract

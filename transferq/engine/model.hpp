@@ -31,6 +31,8 @@ struct Adapter {
 enum class CacheType { f16, f32 };        // precision of the KV memory
 enum class Flash { automatic, off, on };  // flash attention; automatic: on a GPU alone
 
+inline constexpr std::size_t kMicroBatch = 512;  // the largest: tokens of one evaluation
+
 struct SessionOptions {
   std::size_t cells = 0;      // KV cells; 0 = what the model was trained for
   std::size_t branches = 64;  // reduced to what the engine can hold
@@ -38,7 +40,8 @@ struct SessionOptions {
   int threads = 0;            // 0 = one a core
   CacheType cache = CacheType::f16;
   Adapter adapter{};
-  Flash flash = Flash::automatic;  // changes results by rounding alone
+  Flash flash = Flash::automatic;         // changes results by rounding alone
+  std::size_t micro_batch = kMicroBatch;  // tokens computed at once; as flash attention does
 };
 
 class Model {

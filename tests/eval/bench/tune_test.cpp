@@ -53,7 +53,7 @@ class TuneTest : public ::testing::Test {
   testing::TinyModels tiny_;
 };
 
-TEST_F(TuneTest, TriesThreadsThenAttention) {
+TEST_F(TuneTest, TriesThreadsThenAttentionThenMicroBatches) {
   const TuneResult result = tuned(tiny_.load(), 2);
   std::vector<std::string> tried;
   for (const TuneRow& row : result.rows) {
@@ -61,12 +61,14 @@ TEST_F(TuneTest, TriesThreadsThenAttention) {
     EXPECT_GT(row.evaluations_a_second, 0);
     EXPECT_TRUE(row.right) << row.what << " differs by " << row.differs;
   }
-  EXPECT_EQ(tried, (std::vector<std::string>{"threads 2", "threads 1", "flash attention off",
-                                             "flash attention on"}));
+  EXPECT_EQ(tried,
+            (std::vector<std::string>{"threads 2", "threads 1", "flash attention off",
+                                      "flash attention on", "micro-batch 128", "micro-batch 32"}));
   EXPECT_EQ(result.rows.front().differs, 0);
   // The best is one of those measured.
   for (const TuneRow& row : result.rows) {
-    if (row.session.threads == result.best.threads && row.session.flash == result.best.flash) {
+    if (row.session.threads == result.best.threads && row.session.flash == result.best.flash &&
+        row.session.micro_batch == result.best.micro_batch) {
       return;
     }
   }

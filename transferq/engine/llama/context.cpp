@@ -33,7 +33,9 @@ Context open_context(const LoadedModel& model, const SessionOptions& options,
   llama_context_params params = llama_context_default_params();
   params.n_ctx =
       static_cast<std::uint32_t>((size.cells + kCellBlock - 1) / kCellBlock * kCellBlock);
-  params.n_batch = params.n_ubatch = kBatch;
+  params.n_batch = kBatch;
+  params.n_ubatch =
+      static_cast<std::uint32_t>(std::clamp<std::size_t>(options.micro_batch, 1, kBatch));
   params.n_seq_max = static_cast<std::uint32_t>(size.branches);
   params.n_outputs_max = static_cast<std::uint32_t>(size.outputs);
   params.n_threads = params.n_threads_batch = threads;

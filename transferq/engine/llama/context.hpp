@@ -17,7 +17,7 @@ struct FreeContext {
 using Context = std::unique_ptr<llama_context, FreeContext>;
 
 // Tokens in one evaluation. The compute buffers grow with it; prefill gains little beyond.
-inline constexpr std::size_t kBatch = 512;
+inline constexpr std::size_t kBatch = kMicroBatch;
 
 // How large a context is.
 struct ContextSize {
@@ -33,8 +33,8 @@ struct ContextCallbacks {
   void* self;
 };
 
-// Of the options, threads, cache and adapter count. Throws Error: capacity where the memory does
-// not suffice, model for an adapter that does not fit.
+// Of the options, threads, cache, flash, micro-batch and adapter count. Throws Error: capacity
+// where the memory does not suffice, model for an adapter that does not fit.
 Context open_context(const LoadedModel& model, const SessionOptions& options,
                      const ContextSize& size, const ContextCallbacks& callbacks);
 

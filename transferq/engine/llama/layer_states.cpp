@@ -35,7 +35,9 @@ class LayerReader::Capture {
         width_(static_cast<std::size_t>(llama_model_n_embd(model_->get()))),
         cells_(options.cells == 0 ? model_->context() : options.cells),
         outputs_(std::clamp<std::size_t>(options.outputs, 1, kBatch)) {
-    context_ = open_context(*model_, options, {cells_, 1, outputs_}, {on_tensor, nullptr, this});
+    SessionOptions whole = options;
+    whole.micro_batch = kMicroBatch;  // a layer's rows come in one go
+    context_ = open_context(*model_, whole, {cells_, 1, outputs_}, {on_tensor, nullptr, this});
     batch_ = llama_batch_init(static_cast<std::int32_t>(kBatch), 0, 1);
   }
   ~Capture() { llama_batch_free(batch_); }

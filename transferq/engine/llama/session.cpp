@@ -68,13 +68,15 @@ void LlamaSession::drop(BranchId branch) {
 }
 
 // llama.cpp calls this for each node of the graph: asked, it says whether it wants the tensor;
-// then it gets it computed. The final norm holds one row for each output of the batch.
+// then it gets it computed. The final norm holds one row for each output of a micro-batch; those of
+// a batch come one after the other, in the order of its tokens.
 bool LlamaSession::on_tensor(ggml_tensor* tensor, bool ask, void* self) {
   auto& session = *static_cast<LlamaSession*>(self);
   const bool wanted = session.capture_ && std::strcmp(tensor->name, "result_norm") == 0;
   if (ask || !wanted) return ask ? wanted : true;
-  session.hidden_.resize(static_cast<std::size_t>(ggml_nelements(tensor)));
-  ggml_backend_tensor_get(tensor, session.hidden_.data(), 0, ggml_nbytes(tensor));
+  const std::size_t before = session.hidden_.size();
+  session.hidden_.resize(before + static_cast<std::size_t>(ggml_nelements(tensor)));
+  ggml_backend_tensor_get(tensor, session.hidden_.data() + before, 0, ggml_nbytes(tensor));
   return true;
 }
 

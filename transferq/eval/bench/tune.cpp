@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -13,6 +14,7 @@ namespace tq {
 namespace {
 
 constexpr double kWorthwhile = 1.03;
+constexpr std::array<std::size_t, 2> kMicroBatches{128, 32};  // beside that of the start
 
 // Log-probabilities of what follows the prompt, evaluated under these settings.
 std::vector<double> next_token(const Policy& policy, const Prompt& prompt, SessionOptions options) {
@@ -87,6 +89,11 @@ TuneResult tune(const Policy& policy, const Prompt& prompt, BatchShape shape,
     SessionOptions session = out.best;
     session.flash = flash;
     measured(fmt::format("flash attention {}", flash == Flash::on ? "on" : "off"), session);
+  }
+  for (const std::size_t size : kMicroBatches) {
+    SessionOptions session = out.best;
+    session.micro_batch = size;
+    measured(fmt::format("micro-batch {}", size), session);
   }
   return out;
 }
