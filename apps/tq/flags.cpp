@@ -140,10 +140,11 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   add_choice<Proposal>(command, "--proposal", d.proposal,
                        {{"baseline", Proposal::baseline}, {"reference", Proposal::reference}},
                        "Whose distribution is re-weighted (default: baseline)");
-  add_choice<Choose>(command, "--choose", d.choose,
-                     {{"sample", Choose::sample}, {"greedy", Choose::greedy}},
-                     "Draw from the re-weighted distribution, or take its likeliest token "
-                     "(default: sample)");
+  add_choice<Choose>(
+      command, "--choose", d.choose,
+      {{"sample", Choose::sample}, {"greedy", Choose::greedy}, {"gumbel", Choose::gumbel}},
+      "Draw from the re-weighted distribution, or take its likeliest token; gumbel draws, too, and "
+      "spares roll-outs of what can't be drawn by the reward's bounds (default: sample)");
   command
       .add_option("--alpha", d.alpha,
                   "Decoding temperature on values, above 0: small follows the reward, large "

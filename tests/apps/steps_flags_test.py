@@ -85,6 +85,20 @@ class StepsFlagsTest(TinyTest):
         self.assertEqual(result.code, 2)
         self.assertIn("--text-weight 0", result.err)
 
+    def test_choose_gumbel(self):
+        free, steps = self.steps("--choose", "gumbel")
+        self.assertEqual(free["kl_kind"], "exact")  # the reward has no bounds
+        self.assertTrue(all(len(step["candidates"]) == 4 for step in steps))
+        reward = ("--reward", "clip={words=you good the},low=0,high=1", "--alpha", 0.5)
+        flags = [*COMMON[:3], *reward, *COMMON[5:], "--choose"]
+        bounded, drawn = self.row(*flags, "gumbel"), self.row(*flags, "sample")
+        self.assertEqual(bounded["kl_kind"], "bound")
+        self.assertLess(min(len(step["candidates"]) for step in bounded["steps"]), 4)
+        self.assertLess(bounded["evaluations"]["policy"], drawn["evaluations"]["policy"])
+        result = self.generate(*COMMON, "--choose", "gumbel", "--commit", 2)
+        self.assertEqual(result.code, 2)
+        self.assertIn("--choose gumbel", result.err)
+
     def test_kl_budget(self):
         for nats in (0, 0.5, 4):
             row, steps = self.steps("--kl-budget", nats)

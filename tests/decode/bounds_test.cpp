@@ -92,6 +92,78 @@ TEST_P(BoundsDecodingTest, WhereTheyCouldChangeTheChoiceTheyAreNotUsed) {
   untouched(o);
 }
 
+// The noise is known before the values: what is drawn is the same, and the KL can be no more than
+// is said.
+TEST_P(BoundsDecodingTest, DrawsByGumbelMaxAreTheSameToTheBit) {
+  std::uint64_t spared = 0;
+  for (const Transfer transfer : {Transfer::direct, Transfer::indirect, Transfer::soft}) {
+    for (const auto& [rollouts, greedy] : {std::pair{1u, true}, {1u, false}, {4u, false}}) {
+      for (const double alpha : {0.5, 1.0, 3.0}) {
+        DecoderOptions o{.name = "tq", .alpha = alpha, .top_k = 7, .horizon = 4};
+        o.choose = Choose::gumbel;
+        o.transfer = transfer;
+        o.rollouts = rollouts;
+        o.greedy_rollouts = greedy;
+        const Answer all = decode(o, false), bounded = decode(o, true);
+        EXPECT_EQ(bounded.decoded.tokens, all.decoded.tokens);
+        EXPECT_EQ(bounded.decoded.reward, all.decoded.reward);
+        EXPECT_EQ(all.decoded.kl_kind, KlKind::exact);
+        EXPECT_GE(bounded.decoded.kl_to_reference, all.decoded.kl_to_reference - 1e-12);
+        EXPECT_LE(bounded.evaluations.policy, all.evaluations.policy);
+        if (transfer == Transfer::soft) {  // its values are no means of rewards
+          EXPECT_EQ(bounded.evaluations.policy, all.evaluations.policy);
+          EXPECT_EQ(bounded.decoded.kl_kind, KlKind::exact);
+        } else {
+          EXPECT_EQ(bounded.decoded.kl_kind, KlKind::bound);
+        }
+        spared += all.evaluations.policy - bounded.evaluations.policy;
+      }
+    }
+  }
+  EXPECT_GT(spared, 0u);
+}
+
+TEST_P(BoundsDecodingTest, SoTheyAreWithOtherFlags) {
+  for (const Elsewhere elsewhere : {Elsewhere::text, Elsewhere::plain}) {
+    for (const std::string name : {"tq", "cd", "args"}) {
+      DecoderOptions o{.name = name, .alpha = 2, .top_k = 7, .horizon = 4};
+      o.choose = Choose::gumbel;
+      o.min_p = 0.1;
+      if (name != "args") {
+        o.last = 3;
+        o.elsewhere = elsewhere;
+        o.text_weight = elsewhere == Elsewhere::text ? 2 : 1;
+      }
+      const Answer all = decode(o, false), bounded = decode(o, true);
+      EXPECT_EQ(bounded.decoded.tokens, all.decoded.tokens);
+      EXPECT_GE(bounded.decoded.kl_to_reference, all.decoded.kl_to_reference - 1e-12);
+    }
+  }
+}
+
+TEST_P(BoundsDecodingTest, GumbelDrawsAreForStepsOfOneTokenAndAllCandidates) {
+  const auto refused = [&](const DecoderOptions& o, const std::string& word) {
+    testing::expect_error(ErrorKind::usage, {"--choose gumbel", word}, [&] { decode(o, true); });
+  };
+  DecoderOptions gumbel{.name = "tq", .alpha = 3, .top_k = 7, .horizon = 4};
+  gumbel.choose = Choose::gumbel;
+  DecoderOptions o = gumbel;
+  o.commit = 2;
+  refused(o, "--commit 2");
+  o = gumbel;
+  o.block = 2;
+  refused(o, "--block 2");
+  o = gumbel;
+  o.halvings = 1;
+  refused(o, "--halve 1");
+  o = gumbel;
+  o.kl_budget = 3;
+  refused(o, "--kl-budget");
+  o = gumbel;
+  o.name = "best-of";
+  refused(o, "best-of");
+}
+
 INSTANTIATE_TEST_SUITE_P(Tables, BoundsDecodingTest, ::testing::Range(1, 6));
 
 }  // namespace

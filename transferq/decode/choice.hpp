@@ -8,7 +8,8 @@
 
 namespace tq {
 
-enum class Choose { sample, greedy };
+// gumbel: a draw, too, of candidates that can still win (gumbel.hpp).
+enum class Choose { sample, greedy, gumbel };
 
 // How a step chooses that has no roll-outs where others have: by the values of the text so far, or
 // plainly, by the proposal alone.
@@ -24,7 +25,7 @@ std::vector<std::size_t> candidates(std::span<const double> log_probabilities, s
 std::vector<double> reweight(std::span<const double> log_probabilities,
                              std::span<const double> values, double alpha);
 
-// The index drawn by u in [0, 1), or the most probable one (ties to the lower index).
+// The index drawn by u in [0, 1), or, greedily, the most probable one (ties to the lower index).
 std::size_t choose(std::span<const double> probabilities, Choose how, double u);
 
 // KL(pi || pi_ref) in nats over the candidates: sum_z pi(z) (log pi(z) - log pi_ref(z)).

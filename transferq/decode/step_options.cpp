@@ -33,6 +33,28 @@ void require_weighing(const DecoderOptions& o) {
   refuse(o.kl_budget.has_value(), "--kl-budget");
 }
 
+// A draw that leaves candidates alone knows nothing of what would have become of them.
+void validate_gumbel(const DecoderOptions& o) {
+  if (o.choose != Choose::gumbel) return;
+  require(
+      weighs_candidates(o.name),
+      fmt::format("--choose gumbel spares roll-outs of candidates that can't win, in tq, cd and "
+                  "args; {} does not weigh candidates: give --choose sample",
+                  o.name));
+  const auto refuse = [](bool given, const std::string& flag) {
+    require(!given,
+            fmt::format("--choose gumbel draws one token of all candidates by their bounds, "
+                        "and {} changes what is drawn; leave it out, or give --choose "
+                        "sample",
+                        flag));
+  };
+  refuse(o.commit != 1, fmt::format("--commit {}", o.commit));
+  refuse(o.block != 1, fmt::format("--block {}", o.block));
+  refuse(o.halvings != 0, fmt::format("--halve {}", o.halvings));
+  refuse(o.learned != nullptr, "--value");
+  refuse(o.kl_budget.has_value(), "--kl-budget");
+}
+
 void validate_learned(const DecoderOptions& o) {
   require(o.screen == 0 || o.learned != nullptr,
           fmt::format("--screen {} lets a learned value choose which candidates roll out; name one "
@@ -121,6 +143,7 @@ void validate_steps(const DecoderOptions& o) {
                       "the text so far out",
                       o.text_weight));
   require_weighing(o);
+  validate_gumbel(o);
   validate_learned(o);
   require(
       o.commit == 1 || (o.name != "args" && o.horizon > 0),

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "transferq/core/logspace.hpp"
+#include "transferq/decode/gumbel.hpp"
 #include "transferq/decode/halving.hpp"
 #include "transferq/decode/kl_budget.hpp"
 #include "transferq/decode/proposing.hpp"
@@ -87,6 +88,7 @@ void show(Step& step, const Model& model, const Candidates& set, const Expansion
 
 // What the sum over the steps is: see step_kl and committed_kl.
 KlKind TokenValueDecoder::kl_kind(bool rolled_by_reference) const {
+  if (options_.choose == Choose::gumbel && options_.range.bounded()) return KlKind::bound;
   if (options_.block == 1 && options_.commit.tokens == 1) return KlKind::exact;
   const bool certain = options_.greedy_rollouts && options_.commit.tokens > 1;
   if (certain && options_.block == 1 && options_.choose == Choose::greedy) return KlKind::exact;
@@ -117,11 +119,17 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
 
     // Candidates, by the proposal.
     const std::vector<double> proposed = log_softmax(proposal.state().logits);
-    const Candidates set = propose(
+    Candidates all = propose(
         proposing, proposed,
         &proposal == &task.reference ? proposed : log_softmax(task.reference.state().logits), key);
-    std::optional<double> share;
     const bool rolling = options_.positions.roll_out(response.size(), response.room());
+    const double alpha = alpha_of_step(rolling);
+    std::optional<GumbelDraw> draw;
+    if (options_.choose == Choose::gumbel) {
+      draw.emplace(std::move(all), options_.range, alpha, key);
+    }
+    const Candidates& set = draw ? draw->left() : all;
+    std::optional<double> share;
     // The room of roll-outs: none behind the candidate where there are to be none.
     const std::size_t room = rolling ? response.room() : std::min(response.room(), options_.block);
     if (budget) share = budget->share(std::min(step_tokens(), room), response.room());
@@ -133,7 +141,7 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     StepValues valued;
     std::vector<bool> given_up;
     const bool plain = !rolling && options_.elsewhere == Elsewhere::plain;
-    if (!plain && worth_valuing(set, proposing.min_p > 0, share)) {
+    if (!plain && worth_valuing(set, proposing.min_p > 0 || draw, share)) {
       std::optional<Halving> halving;
       if (options_.halvings > 0 || options_.screen > 0) {
         halving.emplace(valuing, response, set, options_.alpha,
@@ -155,10 +163,10 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     }
 
     // The tilted distribution, and the choice from it.
-    const double alpha = rolling ? options_.alpha : options_.alpha / options_.text_weight;
     const StepLaw law =
         tilt(without(set, given_up), of_left(valued.values, given_up), alpha, share);
-    const std::size_t chosen = choose(law.probabilities, options_.choose, uniform(key));
+    const std::size_t chosen = draw ? draw->choose(valued.values)
+                                    : choose(law.probabilities, options_.choose, uniform(key));
     const Token token =
         chosen < set.tokens.size() ? set.tokens[chosen] : draw_tail_token(proposed, set, key);
 
@@ -171,9 +179,10 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
       block_logprob = proposed[static_cast<std::size_t>(token)] +
                       (expansion.blocks.empty() ? 0 : expansion.blocks[chosen].logprob);
     }
-    const double step_cost = step_kl(set, law, chosen, options_.choose, blocks) +
-                             committed_kl(winner, expansion.rollouts, block_logprob, reference,
-                                          options_.greedy_rollouts);
+    const double choice_cost =
+        draw ? draw->kl(valued.values) : step_kl(set, law, chosen, options_.choose, blocks);
+    const double step_cost = choice_cost + committed_kl(winner, expansion.rollouts, block_logprob,
+                                                        reference, options_.greedy_rollouts);
     kl += step_cost;
     if (budget) budget->spend(step_cost);
     commit_to(roller, expansion, chosen, winner);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -76,6 +77,13 @@ class TokenValueDecoder final : public Decoder {
                             gate_of_bounds(options_.range.low, options_.range.high,
                                            options_.alpha / std::max(1.0, options_.text_weight)))
                  : options_.min_p;
+  }
+  // Of the steps' values, or of what stands for them without roll-outs; infinite where nothing
+  // does.
+  double alpha_of_step(bool rolling) const {
+    if (rolling) return options_.alpha;
+    const bool plain = options_.elsewhere == Elsewhere::plain;
+    return plain ? std::numeric_limits<double>::infinity() : options_.alpha / options_.text_weight;
   }
   KlKind kl_kind(bool rolled_by_reference) const;
 
