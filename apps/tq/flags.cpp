@@ -185,6 +185,11 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
           "at half the horizon, a quarter of it, and so on")
       ->option_text("N [0]")
       ->check(count());
+  command
+      .add_option("--halve-errors", d.halving_errors,
+                  "Of the lower half, give up those that are so many standard errors behind the "
+                  "best (several drawn roll-outs)")
+      ->option_text("Z [0: all]");
   command.add_option("--horizon", f.horizon, "Tokens of a roll-out behind its candidate")
       ->option_text("N [20; official indirect 5]")
       ->check(count());

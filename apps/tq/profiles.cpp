@@ -187,7 +187,9 @@ void apply_profile(CLI::App& command, const std::string& profile, const std::str
   set(command, "--first", fmt::format("{}", rolls ? effort.first : 0));
   set(command, "--last", fmt::format("{}", rolls ? effort.last : 0));
   const bool by_alpha = !given(command, "--kl-budget");
-  set(command, "--halve", fmt::format("{}", rolls && !blocks && by_alpha ? effort.halvings : 0));
+  const bool bounded = number("--choose") == static_cast<std::size_t>(Choose::gumbel);
+  const bool halves = rolls && !blocks && by_alpha && !bounded;
+  set(command, "--halve", fmt::format("{}", halves ? effort.halvings : 0));
   // Where the others have no text to weigh, there is no weight.
   const bool plainly = number("--elsewhere") == static_cast<std::size_t>(Elsewhere::plain);
   const bool others = !plainly && (number("--first") > 0 || number("--last") > 0);

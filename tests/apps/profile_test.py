@@ -87,7 +87,7 @@ prompts = "prompts.jsonl"
 
     def test_halving_and_the_weight_give_way_to_what_they_do_not_go_with(self):
         for flags in (("--block", 2), ("--kl-budget", 3), ("--elsewhere", "plain"),
-                      ("--first", 0, "--last", 0)):
+                      ("--choose", "gumbel"), ("--first", 0, "--last", 0)):
             self.settings("--profile", "balanced", *flags)
 
     def test_a_budget_takes_the_dearest_that_fits(self):

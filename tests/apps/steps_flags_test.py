@@ -59,6 +59,16 @@ class StepsFlagsTest(TinyTest):
         self.assertEqual(possible[0], 2)
         self.assertLess(row["evaluations"]["policy"], self.steps()[0]["evaluations"]["policy"])
 
+    def test_halve_errors(self):
+        drawn = [*COMMON[:3], "--reward", "length=20", *COMMON[5:], "--alpha", 0.01, "--halve", 1,
+                 "--rollouts", 4]
+        plain, sure = self.row(*drawn), self.row(*drawn, "--halve-errors", 2)
+        self.assertLess(plain["evaluations"]["policy"], sure["evaluations"]["policy"])
+        self.assertNotEqual(plain["settings"], sure["settings"])
+        result = self.generate(*COMMON, "--halve", 1, "--halve-errors", 2)
+        self.assertEqual(result.code, 2)
+        self.assertIn("--rollouts 4", result.err)
+
     def test_last(self):
         row, steps = self.steps("--last", 4)
         early = [step.get("rolled_out") is False for step in steps]
@@ -93,7 +103,9 @@ class StepsFlagsTest(TinyTest):
         flags = [*COMMON[:3], *reward, *COMMON[5:], "--choose"]
         bounded, drawn = self.row(*flags, "gumbel"), self.row(*flags, "sample")
         self.assertEqual(bounded["kl_kind"], "bound")
-        self.assertLess(min(len(step["candidates"]) for step in bounded["steps"]), 4)
+        spared = [c for step in bounded["steps"] for c in step["candidates"] if c.get("given_up")]
+        self.assertTrue(spared)
+        self.assertTrue(all(c["value"] is None and c["probability"] == 0 for c in spared))
         self.assertLess(bounded["evaluations"]["policy"], drawn["evaluations"]["policy"])
         result = self.generate(*COMMON, "--choose", "gumbel", "--commit", 2)
         self.assertEqual(result.code, 2)

@@ -32,9 +32,9 @@ class BoundsDecodingTest : public ::testing::TestWithParam<int> {
     const double u = uniform({.prompt = hash32(d.text.data(), d.text.size())});
     return u < 0.3 ? -1 : u > 0.7 ? 2 : 3 * u - 1;
   }
-  Answer decode(DecoderOptions o, bool bounds) const {
+  Answer decode(DecoderOptions o, bool bounds, std::size_t tokens = 6) const {
     if (bounds) o.range = {-1, 2};
-    return testing::run(testing::setup_of(table_, o, testing::reward_of(noise), 6, aligned_),
+    return testing::run(testing::setup_of(table_, o, testing::reward_of(noise), tokens, aligned_),
                         make_prompt("a", "1."), testing::session_of(4000, 300));
   }
 
@@ -139,6 +139,49 @@ TEST_P(BoundsDecodingTest, SoTheyAreWithOtherFlags) {
       EXPECT_GE(bounded.decoded.kl_to_reference, all.decoded.kl_to_reference - 1e-12);
     }
   }
+}
+
+// Where the proposal alone chooses, no value is missing.
+TEST_P(BoundsDecodingTest, PlainStepsHaveTheirExactKl) {
+  DecoderOptions o{.name = "tq", .alpha = 2, .top_k = 7, .horizon = 4};
+  o.choose = Choose::gumbel;
+  o.first = 1;
+  o.elsewhere = Elsewhere::plain;
+  o.horizon = 1;  // the first step is the same in a response of two tokens
+  const auto behind_the_second = [&](bool bounds) {
+    return decode(o, bounds, 6).decoded.kl_to_reference -
+           decode(o, bounds, 2).decoded.kl_to_reference;
+  };
+  EXPECT_NEAR(behind_the_second(true), behind_the_second(false), 1e-12);
+  EXPECT_GT(std::abs(behind_the_second(true)), 1e-6);
+}
+
+// A candidate that was spared is shown: nothing else says what the proposal alone would have taken.
+TEST_P(BoundsDecodingTest, SparedCandidatesAreShown) {
+  DecoderOptions o{.name = "tq", .alpha = 3, .top_k = 7, .horizon = 4};
+  o.choose = Choose::gumbel;
+  const Answer all = decode(o, false), bounded = decode(o, true);
+  std::size_t spared = 0;
+  ASSERT_EQ(bounded.steps.size(), all.steps.size());
+  for (std::size_t i = 0; i < all.steps.size(); ++i) {
+    const Step &step = bounded.steps[i], &whole = all.steps[i];
+    ASSERT_EQ(step.candidates.size(), whole.candidates.size());
+    EXPECT_EQ(step.candidates[step.chosen].token, step.token);
+    EXPECT_EQ(step.plain_choice, whole.plain_choice);
+    double sum = 0;
+    for (std::size_t c = 0; c < whole.candidates.size(); ++c) {
+      const CandidateView& view = step.candidates[c];
+      EXPECT_EQ(view.token, whole.candidates[c].token);
+      EXPECT_EQ(view.logprob, whole.candidates[c].logprob);
+      sum += view.probability;
+      spared += view.given_up;
+      EXPECT_TRUE(view.given_up
+                      ? std::isnan(view.value) && view.probability == 0
+                      : std::isnan(view.value) || view.value == whole.candidates[c].value);
+    }
+    EXPECT_NEAR(sum, 1, 1e-12);
+  }
+  EXPECT_GT(spared, 0u);
 }
 
 TEST_P(BoundsDecodingTest, GumbelDrawsAreForStepsOfOneTokenAndAllCandidates) {

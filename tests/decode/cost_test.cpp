@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/decode/decoding.hpp"
+#include "transferq/reward/implicit.hpp"
 
 namespace tq {
 namespace {
@@ -114,6 +115,30 @@ TEST_F(CostTest, OnATransformerTheBoundsHoldForShortAndLongPrompts) {
       EXPECT_GT(cost, 0.0);
       EXPECT_EQ(out.evaluations.prompt, out.prompt_tokens * (shared ? 1 : 2));
     }
+  }
+}
+
+// A reward in the policy's session goes on from the policy's prompt, of which it evaluates the last
+// token alone, to read what follows. Answers are those of a session of its own, to the bit.
+TEST(CostOfAPrompt, InASessionItIsEvaluatedOnce) {
+  const auto model = testing::random_table(3, 8, 1), longer = testing::random_table(3, 9, 1);
+  const Policy policy(model, Format::raw), other(testing::random_table(3, 8, 9), Format::raw);
+  const auto reward = [&](const auto& aligned) {
+    return std::shared_ptr<const Reward>(
+        make_implicit(Policy(aligned, Format::raw), other, 0.5, true));
+  };
+  ASSERT_NE(model->identity(), longer->identity());  // and no text is so long that it matters
+  for (const Choose choose : {Choose::sample, Choose::greedy}) {
+    DecoderOptions o{.name = "tq", .alpha = 0.5, .top_k = 3, .horizon = 3};
+    o.choose = choose;
+    const Answer within = run(setup_of(policy, o, reward(model), 5), make_prompt("a", "012"));
+    const Answer apart = run(setup_of(policy, o, reward(longer), 5), make_prompt("a", "012"));
+    EXPECT_EQ(within.decoded.tokens, apart.decoded.tokens);
+    EXPECT_EQ(within.decoded.reward, apart.decoded.reward);
+    EXPECT_EQ(within.decoded.kl_to_reference, apart.decoded.kl_to_reference);
+    EXPECT_EQ(apart.evaluations.prompt, 3u * 3);
+    EXPECT_EQ(within.evaluations.prompt, 2u * 3 + 1);
+    EXPECT_EQ(within.evaluations.policy, apart.evaluations.policy);
   }
 }
 

@@ -189,7 +189,7 @@ TEST(GumbelTest, KlIsFiniteAtTheEdges) {
   Dice dice(1);
   const Candidates all = random_candidates(dice, 4, true);
   const std::vector<double> none(4, kUnknown), some{0, kUnknown, 1, kUnknown};
-  for (const double alpha : {1e-300, 1e-3, 1.0, 1e300, kInfinity}) {
+  for (const double alpha : {5e-324, 1e-300, 1e-3, 1.0, 1e300, kInfinity}) {
     for (const auto& values : {none, some}) {
       const double kl = kl_at_most(all, values, {0, 1}, alpha);
       EXPECT_TRUE(std::isfinite(kl)) << alpha;

@@ -152,6 +152,78 @@ TEST_F(HalvingTest, OnlyThoseThatAreLeftCanBeChosenAndTheirValuesAreThoseOfTheWh
   }
 }
 
+TEST(Halving, StandardErrorsAreThoseOfMeans) {
+  std::vector<Rollout> rollouts(6);
+  for (const std::size_t i : {2u, 3u, 4u}) rollouts[i].candidate = 1;
+  rollouts[5].candidate = 3;
+  const std::vector<double> rewards{1, 3, 1, 2, 6, 7};
+  const std::vector<double> errors = standard_errors(rollouts, rewards, 4);
+  ASSERT_EQ(errors.size(), 4u);
+  EXPECT_NEAR(errors[0], 1, 1e-12);                   // s^2 = 2, n = 2
+  EXPECT_NEAR(errors[1], std::sqrt(7.0 / 3), 1e-12);  // s^2 = 7, n = 3
+  EXPECT_EQ(errors[2], 0);                            // no roll-out
+  EXPECT_EQ(errors[3], 0);                            // one tells nothing
+}
+
+// Between plain halving and none: the more errors, the fewer are given up, and those that are have
+// bounds apart from the best's.
+TEST_F(HalvingTest, ConfidenceBoundsKeepWhatIsNotDecided) {
+  std::uint64_t before = 0;
+  std::size_t kept = 0;
+  for (const double errors : {0.0, 0.5, 1.0, 3.0, 1e6}) {
+    DecoderOptions o = options(2);
+    o.rollouts = 4;
+    o.alpha = 0.2;
+    o.halving_errors = errors;
+    const Answer out = decode(o, testing::reward_of(noise), 9);
+    std::size_t left = 0;
+    for (const CandidateView& c : out.steps.front().candidates) left += c.given_up ? 0 : 1;
+    EXPECT_GE(left, std::max<std::size_t>(kept, 2));
+    kept = left;
+    if (errors == 0) {
+      EXPECT_EQ(left, 2u);
+    }
+    if (errors == 1e6) {
+      EXPECT_EQ(left, 8u);
+      o.halvings = 0;
+      o.halving_errors = 0;
+      const Answer all = decode(o, testing::reward_of(noise), 9);
+      EXPECT_EQ(out.decoded.tokens, all.decoded.tokens);
+      EXPECT_EQ(out.evaluations.policy, all.evaluations.policy);
+      EXPECT_GT(all.evaluations.policy, before);
+    }
+    if (before == 0) before = out.evaluations.policy;
+  }
+}
+
+TEST_F(HalvingTest, ConfidenceBoundsNeedSeveralDrawsAndMeans) {
+  const auto refused = [&](const DecoderOptions& o, const std::vector<std::string>& words) {
+    testing::expect_error(ErrorKind::usage, words,
+                          [&] { decode(o, testing::reward_of(noise), 9); });
+  };
+  DecoderOptions sound = options(2);
+  sound.rollouts = 4;
+  sound.halving_errors = 2;
+  DecoderOptions o = sound;
+  o.halvings = 0;
+  refused(o, {"--halve-errors 2", "add --halve"});
+  o = sound;
+  o.rollouts = 1;
+  refused(o, {"--halve-errors 2", "--rollouts 4"});
+  o = sound;
+  o.greedy_rollouts = true;
+  refused(o, {"--halve-errors 2", "--rollout-choose sample"});
+  o = sound;
+  o.transfer = Transfer::indirect;
+  refused(o, {"--halve-errors 2", "indirect"});
+  o = sound;
+  o.halving_errors = -1;
+  refused(o, {"--halve-errors -1"});
+  o = sound;
+  o.name = "best-of";
+  refused(o, {"--halve", "best-of"});
+}
+
 TEST_F(HalvingTest, AnInfiniteAlphaRanksByTheProposal) {
   DecoderOptions o = options(2);
   o.alpha = std::numeric_limits<double>::infinity();

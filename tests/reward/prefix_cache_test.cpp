@@ -162,6 +162,15 @@ TEST_F(PrefixCacheTest, OnlyTheTrunkIsHeldWhereAskedFor) {
   EXPECT_EQ(session_->capacity().free_cells, 996u);
 }
 
+TEST_F(PrefixCacheTest, SequencesOfTheFirstTokenAreNoOthers) {
+  open(100, 8);
+  cost({{1, 2, 3}});
+  cost({{1, 2, 3, 4}});
+  EXPECT_EQ(cost({{0, 0, 5}}), 3u);
+  cost({{0, 0, 5, 0}, {0, 0}});
+  cost({{0}});
+}
+
 // One sequence is one evaluation, and what comes next goes on from it.
 TEST_F(PrefixCacheTest, SoIsASequenceThatCameAlone) {
   open(1000, 20);
@@ -260,7 +269,7 @@ TEST(PrefixCacheReadings, EqualEvaluationFromNothing) {
       for (std::size_t n = 1 + draw(5); n > 0; --n) {
         sequences.push_back(prompt);
         for (std::size_t m = draw(4); m > 0; --m) {
-          sequences.back().push_back(static_cast<Token>(1 + draw(3)));
+          sequences.back().push_back(static_cast<Token>(draw(4)));
         }
       }
       const auto results = cache.read(sequences);

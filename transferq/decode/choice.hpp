@@ -8,7 +8,7 @@
 
 namespace tq {
 
-// gumbel: a draw, too, of candidates that can still win (gumbel.hpp).
+// gumbel draws by the law of sample, and spares candidates that can't win (gumbel.hpp).
 enum class Choose { sample, greedy, gumbel };
 
 // How a step chooses that has no roll-outs where others have: by the values of the text so far, or

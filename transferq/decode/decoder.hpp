@@ -25,8 +25,10 @@ struct CandidateView {
   double value;        // estimated reward; NaN where nothing was rolled out to estimate it
   double probability;  // under the decoder
   std::vector<Token> block =
-      {};                 // all its tokens, where candidates are blocks; `token` is the first
-  bool given_up = false;  // on the way: its value is not that of whole roll-outs
+      {};  // all its tokens, where candidates are blocks; `token` is the first
+  // On the way, so that its value is not that of whole roll-outs; or before, where nothing could
+  // have it drawn.
+  bool given_up = false;
 };
 
 // A token made.
@@ -93,7 +95,7 @@ struct Evaluations {
   std::uint64_t policy = 0;     // by the policy that decodes (Decoder::roles), roll-outs included
   std::uint64_t reference = 0;  // by the reference where it is another policy
   std::uint64_t reward = 0;     // by the models of the reward, and of the baseline's
-  std::uint64_t prompt = 0;     // prompts, once for each policy and the reward
+  std::uint64_t prompt = 0;     // prompts, once for each policy and the reward (once in a session)
   std::map<std::string, std::uint64_t> reward_models;  // `reward`, model by model
 };
 

@@ -52,7 +52,7 @@ std::unique_ptr<Decoder> token_value(const DecoderOptions& o, std::size_t horizo
   return std::make_unique<TokenValueDecoder>(
       TokenValueOptions{o.transfer == Transfer::soft ? o.beta : o.alpha, o.top_k, proposal,
                         rollouts, o.choose, Commit{o.commit, o.commit_confidence}, o.block, o.min_p,
-                        range, o.kl_budget, o.greedy_rollouts, o.halvings,
+                        range, o.kl_budget, o.greedy_rollouts, o.halvings, o.halving_errors,
                         Positions{o.first, o.last}, o.elsewhere, o.text_weight, std::move(learned),
                         o.screen},
       std::make_unique<Continuation>(

@@ -18,7 +18,9 @@ constexpr std::uint32_t kChoice = std::numeric_limits<std::uint32_t>::max();
 // (value - origin) / alpha. The origin does not depend on which candidates are there, so that a sum
 // is the same whoever else is.
 double tilt_of(double value, double origin, double alpha) {
-  return std::isinf(alpha) ? 0 : (value - origin) / alpha;
+  constexpr double kLeast =
+      std::numeric_limits<double>::lowest();  // so that differences are numbers
+  return std::isinf(alpha) ? 0 : std::max((value - origin) / alpha, kLeast);
 }
 
 // What a law is made of: p, Q / alpha and d.
@@ -48,8 +50,7 @@ std::vector<double> gumbel_noise(std::span<const Token> candidates, RandomKey ke
   std::vector<double> out;
   for (const Token token : candidates) {
     key.candidate = static_cast<std::uint32_t>(token);
-    // From the upper half of a cell of 2^-53: neither 0 nor 1.
-    const double u = uniform(key) + 0x1p-54;
+    const double u = std::clamp(uniform(key), 0x1p-54, 1 - 0x1p-53);  // neither 0 nor 1
     out.push_back(-std::log(-std::log(u)));
   }
   return out;
@@ -139,10 +140,11 @@ std::size_t GumbelDraw::choose(std::span<const double> values) const {
 }
 
 double GumbelDraw::kl(std::span<const double> values) const {
-  if (!range_.bounded()) {
+  if (std::isinf(alpha_)) return kl_divergence(softmax(all_.logprobs), all_.reference);
+  if (!range_.bounded()) {  // all are left
     const std::vector<double> law =
-        values.empty() ? softmax(left_.logprobs) : reweight(left_.logprobs, values, alpha_);
-    return kl_divergence(law, left_.reference);
+        values.empty() ? softmax(all_.logprobs) : reweight(all_.logprobs, values, alpha_);
+    return kl_divergence(law, all_.reference);
   }
   std::vector<double> known(all_.tokens.size(), std::numeric_limits<double>::quiet_NaN());
   for (std::size_t i = 0; i < values.size(); ++i) known[places_[i]] = values[i];

@@ -7,10 +7,11 @@
 // candidate, z can neither win nor tie, and needs no roll-out. So the draw is the same, to the bit,
 // as with all candidates valued.
 //
-// The KL of that law needs all values, so where some are not known it is given by the most that it
-// can be.
+// The KL of that law needs all values; where some are not known, an upper bound stands for it.
 //
-// Pure functions, and one draw. `alpha` is above 0; at infinity values count nothing.
+// Pure functions, and one draw. `alpha` is above 0; at infinity values count nothing. Where it is
+// less than a 10^12th of the range, doubles have no digits left for the noise: ties of the value
+// then go to the first, not by p.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +32,7 @@ std::vector<double> gumbel_noise(std::span<const Token> candidates, RandomKey ke
 std::vector<bool> may_win(std::span<const double> log_probabilities, std::span<const double> noise,
                           Range range, double alpha);
 
-// The most that KL(pi || pi_ref) can be, in nats, where pi(z) ∝ p(z) exp(Q(z) / alpha) over the
+// At most this is KL(pi || pi_ref), in nats, where pi(z) ∝ p(z) exp(Q(z) / alpha) over the
 // candidates and `values`, NaN for those not known, lie in the range, which has bounds. Exact where
 // all are known.
 // With w = p exp(Q / alpha), Z = sum w and d = log p - log pi_ref it is
@@ -49,18 +50,20 @@ class GumbelDraw {
  public:
   // `all` are the candidates that the law is of, without a tail.
   GumbelDraw(Candidates all, Range range, double alpha, const RandomKey& key);
-  // Those that may win.
+  const Candidates& all() const { return all_; }
+  // Those that may win, and their places among all.
   const Candidates& left() const { return left_; }
+  std::span<const std::size_t> places() const { return places_; }
   // The winner among those that are left, ties to the first. `values` are of these; empty where one
   // alone is left or alpha is infinite.
   std::size_t choose(std::span<const double> values) const;
-  // The law's KL to the reference, or, where the range has bounds, the most that it can be.
+  // The law's KL to the reference, or, where not all values are known, kl_at_most().
   double kl(std::span<const double> values) const;
 
  private:
   Candidates all_, left_;
-  std::vector<std::size_t> places_;  // of those that are left, among all
-  std::vector<double> noise_;        // of those that are left
+  std::vector<std::size_t> places_;
+  std::vector<double> noise_;  // of those that are left
   Range range_;
   double alpha_;
 };

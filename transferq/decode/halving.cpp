@@ -24,21 +24,40 @@ std::vector<bool> highest(std::span<const double> scores, std::size_t count) {
   return out;
 }
 
+std::vector<double> standard_errors(std::span<const Rollout> rollouts,
+                                    std::span<const double> rewards, std::size_t count) {
+  std::vector<double> number(count, 0), mean(count, 0), squares(count, 0);  // of deviations
+  for (std::size_t i = 0; i < rollouts.size(); ++i) {
+    const std::size_t c = rollouts[i].candidate;
+    const double from_mean = rewards[i] - mean[c];
+    mean[c] += from_mean / ++number[c];
+    squares[c] += from_mean * (rewards[i] - mean[c]);
+  }
+  std::vector<double> out(count, 0);
+  for (std::size_t c = 0; c < count; ++c) {
+    if (number[c] >= 2) out[c] = std::sqrt(squares[c] / (number[c] - 1) / number[c]);
+  }
+  return out;
+}
+
 Halving::Halving(const Valuing& valuing, const Response& response, const Candidates& set,
-                 double alpha, std::size_t horizon, std::size_t halvings, std::size_t screen,
-                 std::optional<std::size_t> spared)
+                 double alpha, const HalvingOptions& options)
     : valuing_(valuing),
       response_(response),
       set_(set),
       alpha_(alpha),
-      screen_(screen),
-      spared_(spared),
+      errors_(options.errors),
+      screen_(options.screen),
+      spared_(options.spared),
       given_up_(set.tokens.size(), false),
       values_(set.tokens.size(), std::numeric_limits<double>::quiet_NaN()),
-      culling_{halving_positions(horizon, halvings),
+      standard_errors_(set.tokens.size(), 0),
+      culling_{halving_positions(options.horizon, options.halvings),
                [this](std::span<const Rollout> rollouts, const std::vector<bool>& open) {
                  return survivors(rollouts, open);
                }} {
+  // Roll-outs that have not begun do not differ, which is no certainty.
+  if (errors_ > 0) std::erase(culling_.at, 0);
   if (screen_ > 0 && (culling_.at.empty() || culling_.at.front() > 0)) {
     culling_.at.insert(culling_.at.begin(), 0);
   }
@@ -58,8 +77,11 @@ StepValues Halving::value_left(std::span<const Rollout> rollouts) {
     left.rollouts.back().candidate = place[rollout.candidate];
   }
   StepValues valued = valuing_.value(response_, tokens, left);
+  const std::vector<double> errors = standard_errors(left.rollouts, valued.rewards, tokens.size());
   for (std::size_t c = 0; c < given_up_.size(); ++c) {
-    if (!given_up_[c]) values_[c] = valued.values[place[c]];
+    if (given_up_[c]) continue;
+    values_[c] = valued.values[place[c]];
+    standard_errors_[c] = errors[place[c]];
   }
   return valued;
 }
@@ -83,17 +105,21 @@ std::vector<bool> Halving::survivors(std::span<const Rollout> rollouts,
     left.push_back(c);
     best = std::max(best, values_[c]);
   }
-  std::vector<double> scores;
+  std::vector<double> scores, margins;
   for (const std::size_t c : left) {
     // As in reweight(): the difference is never NaN.
     const double tilt = std::isinf(alpha_) ? 0 : (values_[c] - best) / alpha_;
     scores.push_back(set_.logprobs[c] + tilt);
+    const bool sure = screen > 0 || std::isinf(alpha_);
+    margins.push_back(sure ? 0 : errors_ * standard_errors_[c] / alpha_);
   }
   const std::vector<bool> stays =
       highest(scores, screen > 0 ? screen : (scores.size() + 1) / 2);  // the half is rounded up
+  const std::size_t first = argmax(scores);
   for (std::size_t i = 0; i < left.size(); ++i) {
     const bool spared = screen == 0 && left[i] == spared_;
-    if (!stays[i] && open[left[i]] && !spared) given_up_[left[i]] = true;
+    const bool decided = scores[i] + margins[i] <= scores[first] - margins[first];
+    if (!stays[i] && decided && open[left[i]] && !spared) given_up_[left[i]] = true;
   }
   std::vector<bool> out = given_up_;
   out.flip();

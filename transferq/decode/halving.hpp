@@ -11,6 +11,12 @@
 // k candidates cost k + k h / 2^R + sum over the pauses of what the halves go on, instead of k + k
 // h: with R = 3 and h = 16, 6 instead of 17 tokens a candidate, where the reward reads states.
 //
+// With `errors` Z the lower half is given up only where its ranking is decided: where a candidate's
+// upper confidence bound is below the lower one of the best, log pi_prop + (Q +- Z s / sqrt(n)) /
+// alpha, s being the standard deviation of its n roll-outs' rewards (sampled roll-outs, whose mean
+// is the value). Nothing is saved where little is known, and nothing at 0 tokens, where roll-outs
+// do not differ yet.
+//
 // A learned value (value/learned.hpp) may choose before: of the candidates it lets those `screen`
 // roll out that it ranks highest, by the same sum. It does so at 0 tokens; a pause that halving has
 // there is its.
@@ -35,14 +41,26 @@ std::vector<std::size_t> halving_positions(std::size_t horizon, std::size_t halv
 // Whether each of these is among the `count` highest scores; ties go to the first. Pure.
 std::vector<bool> highest(std::span<const double> scores, std::size_t count);
 
+// The standard error of the mean reward of each of `count` candidates' roll-outs; 0 where a
+// candidate has fewer than two. Pure.
+std::vector<double> standard_errors(std::span<const Rollout> rollouts,
+                                    std::span<const double> rewards, std::size_t count);
+
+struct HalvingOptions {
+  std::size_t horizon = 0;   // of this step
+  std::size_t halvings = 0;  // R
+  double errors = 0;         // Z; 0: all of the lower half is given up
+  std::size_t screen = 0;    // candidates that a learned value lets roll out; 0: it is not asked
+  // A candidate that halving does not give up: the one whose roll-out an earlier step made
+  // (rollout/ahead.hpp), so that what was found is not lost.
+  std::optional<std::size_t> spared = std::nullopt;
+};
+
 class Halving {
  public:
-  // All of these outlive it. `alpha` may be infinite: then the proposal alone ranks. `horizon`: of
-  // this step. `spared` is a candidate that halving does not give up: the one whose roll-out an
-  // earlier step made (rollout/ahead.hpp), so that what was found is not lost.
+  // All of these outlive it. `alpha` may be infinite: then the proposal alone ranks.
   Halving(const Valuing& valuing, const Response& response, const Candidates& set, double alpha,
-          std::size_t horizon, std::size_t halvings, std::size_t screen,
-          std::optional<std::size_t> spared);
+          const HalvingOptions& options);
   Halving(const Halving&) = delete;
   Halving& operator=(const Halving&) = delete;
 
@@ -65,10 +83,12 @@ class Halving {
   const Response& response_;
   const Candidates& set_;
   double alpha_;
+  double errors_;
   std::size_t screen_;  // how many pass; 0 where there is nothing to choose, or it is done
   std::optional<std::size_t> spared_;
   std::vector<bool> given_up_;
-  std::vector<double> values_;  // the last known
+  std::vector<double> values_;           // the last known
+  std::vector<double> standard_errors_;  // of these
   Culling culling_;
 };
 

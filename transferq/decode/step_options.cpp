@@ -26,6 +26,7 @@ void require_weighing(const DecoderOptions& o) {
   refuse(o.block != 1, fmt::format("--block {}", o.block));
   refuse(o.min_p != 0, fmt::format("--min-p {}", o.min_p));
   refuse(o.halvings != 0, fmt::format("--halve {}", o.halvings));
+  refuse(o.halving_errors != 0, fmt::format("--halve-errors {}", o.halving_errors));
   refuse(o.first != 0, fmt::format("--first {}", o.first));
   refuse(o.last != 0, fmt::format("--last {}", o.last));
   refuse(o.elsewhere != Elsewhere::text, "--elsewhere");
@@ -33,7 +34,7 @@ void require_weighing(const DecoderOptions& o) {
   refuse(o.kl_budget.has_value(), "--kl-budget");
 }
 
-// A draw that leaves candidates alone knows nothing of what would have become of them.
+// A draw that spares candidates has no values of theirs, which these flags need.
 void validate_gumbel(const DecoderOptions& o) {
   if (o.choose != Choose::gumbel) return;
   require(
@@ -190,6 +191,22 @@ void validate_steps(const DecoderOptions& o) {
       fmt::format("--halve {} compares roll-outs that are not finished, which this reward can't "
                   "score; leave it out, or give --halve 0 where a profile or setup has it",
                   o.halvings));
+  require(o.halving_errors >= 0 && std::isfinite(o.halving_errors),
+          fmt::format("--halve-errors {} must be a number of standard errors, 0 or more",
+                      o.halving_errors));
+  require(
+      o.halving_errors == 0 || o.halvings > 0,
+      fmt::format("--halve-errors {} says which of the lower half --halve gives up; add --halve "
+                  "3, or leave it out",
+                  o.halving_errors));
+  require(o.halving_errors == 0 || (o.rollouts > 1 && !o.greedy_rollouts),
+          fmt::format("--halve-errors {} needs several drawn roll-outs of a candidate to know its "
+                      "error; give --rollouts 4 --rollout-choose sample, or leave it out",
+                      o.halving_errors));
+  require(o.halving_errors == 0 || o.transfer == Transfer::direct,
+          fmt::format("--halve-errors {} is of values that are means of rewards, and those of "
+                      "indirect and soft transfer are weighted; leave it out",
+                      o.halving_errors));
   require(!o.kl_budget || o.choose == Choose::sample,
           "--kl-budget bounds the KL of a law that is drawn from, and --choose greedy draws "
           "nothing; leave one out");
@@ -207,6 +224,7 @@ std::string describe_steps(const DecoderOptions& o) {
   if (o.block != 1) out += fmt::format(" block={}", o.block);
   if (o.min_p != 0) out += fmt::format(" min-p={}", o.min_p);
   if (o.halvings != 0) out += fmt::format(" halve={}", o.halvings);
+  if (o.halving_errors != 0) out += fmt::format(" halve-errors={}", o.halving_errors);
   if (o.first != 0) out += fmt::format(" first={}", o.first);
   if (o.last != 0) out += fmt::format(" last={}", o.last);
   if (o.elsewhere == Elsewhere::plain) out += " elsewhere=plain";

@@ -84,6 +84,24 @@ void show(Step& step, const Model& model, const Candidates& set, const Expansion
                              law.probabilities.back() * std::exp(logprob - set.logprobs.back())});
 }
 
+// Puts candidates that could not be drawn back where they were among the others.
+void show_spared(Step& step, const Model& model, const GumbelDraw& draw) {
+  const Candidates& all = draw.all();
+  std::vector<CandidateView> views;
+  std::size_t next = 0;  // of those that are left
+  for (std::size_t i = 0; i < all.tokens.size(); ++i) {
+    if (next < draw.places().size() && draw.places()[next] == i) {
+      views.push_back(std::move(step.candidates[next++]));
+      continue;
+    }
+    views.push_back({all.tokens[i], model.piece(all.tokens[i], true), all.logprobs[i],
+                     std::numeric_limits<double>::quiet_NaN(), 0});
+    views.back().given_up = true;
+  }
+  step.candidates = std::move(views);
+  step.chosen = draw.places()[step.chosen];
+}
+
 }  // namespace
 
 // What the sum over the steps is: see step_kl and committed_kl.
@@ -144,10 +162,11 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     if (!plain && worth_valuing(set, proposing.min_p > 0 || draw, share)) {
       std::optional<Halving> halving;
       if (options_.halvings > 0 || options_.screen > 0) {
-        halving.emplace(valuing, response, set, options_.alpha,
-                        std::min(expander_->depth(), room) - options_.block, options_.halvings,
-                        options_.screen,
-                        options_.greedy_rollouts ? likeliest(set, roller) : std::nullopt);
+        const std::size_t horizon = std::min(expander_->depth(), room) - options_.block;
+        halving.emplace(
+            valuing, response, set, options_.alpha,
+            HalvingOptions{horizon, options_.halvings, options_.halving_errors, options_.screen,
+                           options_.greedy_rollouts ? likeliest(set, roller) : std::nullopt});
       }
       expansion = expander_->expand(
           {roller.branch(), set.tokens, room, valuing.reads_states(), key, task.stop,
@@ -197,6 +216,7 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     step.effective = valued.effective;
     step.rolled_out = !predicting && rolling;
     for (std::size_t i = 0; i < given_up.size(); ++i) step.candidates[i].given_up = given_up[i];
+    if (draw) show_spared(step, model, *draw);
     if (budget) step.alpha = law.alpha;
     response.add(std::move(step));
     for (std::size_t i = 1; i < winner.tokens.size(); ++i) {

@@ -6,7 +6,8 @@
 // The valuation says what roll-outs are worth: direct, indirect or soft transfer.
 // Candidates may be blocks (proposing.hpp), a step may commit more than its candidate (commit.hpp),
 // and a KL budget may choose alpha (kl_budget.hpp). With blocks and commits of one token and no
-// budget, KL to the reference is summed exactly over each step's candidates.
+// budget, KL to the reference is summed exactly over each step's candidates, but for draws that
+// leave some without a value (gumbel.hpp).
 #pragma once
 
 #include <algorithm>
@@ -35,11 +36,12 @@ struct TokenValueOptions {
   Commit commit = {};     // tokens of a step: the candidate, then its roll-out's
   std::size_t block = 1;  // tokens of a candidate; the expander grows blocks of as many
   double min_p = 0;       // the gate before candidates are valued; 0: none
-  Range range = {};       // of the reward: candidates that can't win are no candidates (gate.hpp)
+  Range range = {};       // of the reward: spares what can't win (gate.hpp, gumbel.hpp)
   std::optional<double> kl_budget =
       std::nullopt;              // nats a response, in the place of alpha; needs Choose::sample
   bool greedy_rollouts = false;  // whether the expander's roll-outs follow from their candidates
   std::size_t halvings = 0;      // times that half of the candidates are given up (halving.hpp)
+  double halving_errors = 0;     // unless they are not so many standard errors behind
   Positions positions = {};      // of the steps that roll out
   Elsewhere elsewhere = Elsewhere::text;  // what other steps do
   double text_weight = 1;                 // of values of the text so far in these (ARGS's w)
@@ -78,8 +80,8 @@ class TokenValueDecoder final : public Decoder {
                                            options_.alpha / std::max(1.0, options_.text_weight)))
                  : options_.min_p;
   }
-  // Of the steps' values, or of what stands for them without roll-outs; infinite where nothing
-  // does.
+  // What a step divides its values by: those of roll-outs, or of the text so far; infinite where it
+  // has none.
   double alpha_of_step(bool rolling) const {
     if (rolling) return options_.alpha;
     const bool plain = options_.elsewhere == Elsewhere::plain;

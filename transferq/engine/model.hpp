@@ -41,7 +41,7 @@ struct SessionOptions {
   CacheType cache = CacheType::f16;
   Adapter adapter{};
   Flash flash = Flash::automatic;         // changes results by rounding alone
-  std::size_t micro_batch = kMicroBatch;  // tokens computed at once; as flash attention does
+  std::size_t micro_batch = kMicroBatch;  // tokens computed at once; changes results as flash does
 };
 
 class Model {

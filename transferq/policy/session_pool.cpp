@@ -155,15 +155,20 @@ SessionPool::Beginning SessionPool::longest_shared(const Entry& e, std::span<con
   return out;
 }
 
-// What prompts begin with, evaluated now where it is not held.
-Branch SessionPool::open_preamble(Entry& e, const Policy& policy, std::span<const Token> preamble) {
-  const auto same = [&](const Preamble& p) { return std::ranges::equal(p.tokens, preamble); };
+// Notes what a prompt begins with, so that what others do can make room.
+void SessionPool::use_preamble(Entry& e, const Policy& policy, std::span<const Token> preamble) {
   for (Preamble& p : e.preambles) {
-    p.used |= same(p);
-    p.planned &= same(p) || p.of != name_of(policy);  // this prompt begins in another way
+    const bool same = std::ranges::equal(p.tokens, preamble);
+    p.used |= same;
+    p.planned &= same || p.of != name_of(policy);  // this prompt begins in another way
   }
   make_room(e);
-  const auto held = std::ranges::find_if(e.preambles, same);
+}
+
+// What prompts begin with, evaluated now where it is not held.
+Branch SessionPool::open_preamble(Entry& e, const Policy& policy, std::span<const Token> preamble) {
+  const auto held = std::ranges::find_if(
+      e.preambles, [&](const Preamble& p) { return std::ranges::equal(p.tokens, preamble); });
   if (held != e.preambles.end()) return held->branch.fork();
   Branch branch = Branch::open(*e.session);
   if (preamble.size() < kPreamble) return branch;
@@ -177,10 +182,12 @@ Branch SessionPool::open_preamble(Entry& e, const Policy& policy, std::span<cons
 SessionPool::Beginning SessionPool::open(const Policy& policy, std::span<const Token> prompt) {
   Entry& e = entry(policy);
   // A shorter prompt is not even asked: its policy may have no template.
-  const std::size_t preamble = prompt.size() > kPreamble ? policy.preamble(prompt) : 0;
+  const std::span<const Token> preamble =
+      prompt.first(prompt.size() > kPreamble ? policy.preamble(prompt) : 0);
+  use_preamble(e, policy, preamble);
   Beginning shared = longest_shared(e, prompt);
-  if (shared.branch && shared.shared >= preamble) return shared;
-  return {open_preamble(e, policy, prompt.first(preamble)), 0};
+  if (shared.branch && shared.shared >= preamble.size()) return shared;
+  return {open_preamble(e, policy, preamble), 0};
 }
 
 void SessionPool::share(const Policy& policy, const Branch& branch) {

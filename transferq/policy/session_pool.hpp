@@ -101,7 +101,8 @@ class SessionPool {
   void add(const Policy& policy, std::size_t longest, std::size_t needed, const Workload& work);
   static void make_room(Entry& entry);
   static Beginning longest_shared(const Entry& entry, std::span<const Token> prompt);
-  Branch open_preamble(Entry& entry, const Policy& policy, std::span<const Token> preamble);
+  static void use_preamble(Entry& entry, const Policy& policy, std::span<const Token> preamble);
+  static Branch open_preamble(Entry& entry, const Policy& policy, std::span<const Token> preamble);
 
   SessionOptions options_;
   std::stop_token stop_;

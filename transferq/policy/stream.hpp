@@ -42,8 +42,8 @@ class Stream {
   const Policy& policy() const { return *policy_; }
   Session& session() const { return *session_; }
   const std::vector<Token>& prompt() const { return prompt_; }
-  // Tokens evaluated by this object: those of the prompt, whether or not an earlier one had some of
-  // them evaluated, and those behind it.
+  // Tokens evaluated by this object: those of the prompt, whether or not some were held of an
+  // earlier prompt, but not those that another user of this prompt counts; and those behind it.
   std::uint64_t prompt_evaluations() const { return prompt_evaluations_; }
   std::uint64_t evaluations() const { return evaluations_; }
 

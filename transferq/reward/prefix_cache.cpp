@@ -183,15 +183,17 @@ void PrefixCache::hold_trunk(Range sequences) {
   trunk_.logits.clear();
   const std::size_t unread = trace_from_ - (want_ == Want::likelihood ? 1 : 0);
   if (sequences.size() == 1 && (stride_ == 0 || kept >= unread)) {
-    cut_trunk(kept);
+    cut_trunk(prefix.first(kept));
   } else {
     extend_trunk(prefix, kept);
   }
 }
 
-void PrefixCache::cut_trunk(std::size_t length) {
+// Cuts trunk_ to these tokens, which it holds.
+void PrefixCache::cut_trunk(std::span<const Token> prefix) {
+  const std::size_t length = prefix.size();
   trunk_.branch.truncate(length);
-  trunk_.tokens.resize(length);
+  trunk_.tokens.assign(prefix.begin(), prefix.end());
   trunk_.trace.resize(length > trace_from_ ? (length - trace_from_) * stride_ : 0);
 }
 

@@ -40,6 +40,9 @@ class PrefixCache {
   std::vector<std::vector<double>> read(const std::vector<std::vector<Token>>& sequences);
 
   std::uint64_t evaluations() const { return evaluations_; }
+  // Tokens that are held of what the sequences of the last call shared; before the first call, of
+  // what was held from the start.
+  std::size_t held() const { return trunk_.tokens.size(); }
 
  private:
   struct Held {
@@ -60,7 +63,7 @@ class PrefixCache {
   std::vector<double> result(const Held& held) const;
   std::size_t wave_size(Range sequences, std::size_t shared) const;
   void hold_trunk(Range sequences);
-  void cut_trunk(std::size_t length);
+  void cut_trunk(std::span<const Token> prefix);
   void extend_trunk(std::span<const Token> prefix, std::size_t kept);
   std::vector<Root> roots(Range sequences);
   std::vector<Sprout> sprouts(Range sequences, const std::vector<Root>& roots) const;

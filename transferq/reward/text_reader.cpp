@@ -39,8 +39,8 @@ std::vector<std::vector<double>> TextReader::read(const std::vector<std::vector<
     if (text.size() >= prompt_ && prompt_ > 0) {
       beginning = sessions_.open(policy_, text.first(prompt_));
     }
-    shared_ = beginning.shared;
-    cache_.emplace(session, options_, std::move(beginning.branch), shared_);
+    cache_.emplace(session, options_, std::move(beginning.branch), beginning.shared);
+    shared_ = std::min(beginning.shared, cache_->held());
   }
   return cache_->read(texts);
 }

@@ -45,8 +45,8 @@ class TuneTest : public ::testing::Test {
     options.session = testing::session_of();
     options.session.threads = threads;
     std::size_t shown = 0;
-    TuneResult result = tune(Policy(model, Format::raw), make_prompt("a", "one two three"), {3, 2},
-                             12, options, [&](const TuneRow&) { ++shown; });
+    TuneResult result = tune(Policy(model, Format::raw), make_prompt("a", std::string(200, 'a')),
+                             {3, 2}, 12, options, [&](const TuneRow&) { ++shown; });
     EXPECT_EQ(shown, result.rows.size());
     return result;
   }

@@ -90,7 +90,9 @@ TuneResult tune(const Policy& policy, const Prompt& prompt, BatchShape shape,
     session.flash = flash;
     measured(fmt::format("flash attention {}", flash == Flash::on ? "on" : "off"), session);
   }
+  const std::size_t widest = std::max(policy.encode(prompt).size(), shape.width);
   for (const std::size_t size : kMicroBatches) {
+    if (size >= widest) continue;  // it would divide nothing
     SessionOptions session = out.best;
     session.micro_batch = size;
     measured(fmt::format("micro-batch {}", size), session);
