@@ -143,8 +143,9 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
   add_choice<Choose>(
       command, "--choose", d.choose,
       {{"sample", Choose::sample}, {"greedy", Choose::greedy}, {"gumbel", Choose::gumbel}},
-      "Draw from the re-weighted distribution, or take its likeliest token; gumbel draws, too, and "
-      "spares roll-outs of what can't be drawn by the reward's bounds (default: sample)");
+      "Draw from the re-weighted distribution, or take its likeliest token; gumbel draws by the "
+      "same "
+      "law, without roll-outs of candidates that the reward's bounds rule out (default: sample)");
   command
       .add_option("--alpha", d.alpha,
                   "Decoding temperature on values, above 0: small follows the reward, large "
@@ -186,9 +187,10 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
       ->option_text("N [0]")
       ->check(count());
   command
-      .add_option("--halve-errors", d.halving_errors,
-                  "Of the lower half, give up those that are so many standard errors behind the "
-                  "best (several drawn roll-outs)")
+      .add_option(
+          "--halve-errors", d.halving_errors,
+          "Of the lower half, give up only those whose upper confidence bound, of so many standard "
+          "errors, is below the best's lower one; needs --rollouts above 1, drawn")
       ->option_text("Z [0: all]");
   command.add_option("--horizon", f.horizon, "Tokens of a roll-out behind its candidate")
       ->option_text("N [20; official indirect 5]")

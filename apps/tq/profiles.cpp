@@ -187,8 +187,8 @@ void apply_profile(CLI::App& command, const std::string& profile, const std::str
   set(command, "--first", fmt::format("{}", rolls ? effort.first : 0));
   set(command, "--last", fmt::format("{}", rolls ? effort.last : 0));
   const bool by_alpha = !given(command, "--kl-budget");
-  const bool bounded = number("--choose") == static_cast<std::size_t>(Choose::gumbel);
-  const bool halves = rolls && !blocks && by_alpha && !bounded;
+  const bool gumbel = number("--choose") == static_cast<std::size_t>(Choose::gumbel);
+  const bool halves = rolls && !blocks && by_alpha && !gumbel;
   set(command, "--halve", fmt::format("{}", halves ? effort.halvings : 0));
   // Where the others have no text to weigh, there is no weight.
   const bool plainly = number("--elsewhere") == static_cast<std::size_t>(Elsewhere::plain);

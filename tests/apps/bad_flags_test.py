@@ -190,7 +190,7 @@ class NamesTest(TinyTest):
 
     def test_unknown_value_of_a_choice(self):
         for flag, allowed in (("--proposal", ("baseline", "reference")),
-                              ("--choose", ("sample", "greedy")),
+                              ("--choose", ("sample", "greedy", "gumbel")),
                               ("--rollout-choose", ("sample", "greedy")),
                               ("--format", ("chat", "raw")), ("--cache", ("f16", "f32")),
                               ("--transfer", ("direct", "indirect", "soft"))):

@@ -154,11 +154,18 @@ TEST_P(BoundsDecodingTest, PlainStepsHaveTheirExactKl) {
   };
   EXPECT_NEAR(behind_the_second(true), behind_the_second(false), 1e-12);
   EXPECT_GT(std::abs(behind_the_second(true)), 1e-6);
+  for (const Step& step : decode(o, true).steps) {
+    if (step.rolled_out) continue;
+    for (const CandidateView& c : step.candidates) {
+      EXPECT_FALSE(c.given_up);
+      EXPECT_NEAR(c.probability, std::exp(c.logprob), 1e-12);
+    }
+  }
 }
 
 // A candidate that was spared is shown: nothing else says what the proposal alone would have taken.
 TEST_P(BoundsDecodingTest, SparedCandidatesAreShown) {
-  DecoderOptions o{.name = "tq", .alpha = 3, .top_k = 7, .horizon = 4};
+  DecoderOptions o{.name = "tq", .alpha = 3, .top_k = 5, .horizon = 4};
   o.choose = Choose::gumbel;
   const Answer all = decode(o, false), bounded = decode(o, true);
   std::size_t spared = 0;

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "tests/decode/decoding.hpp"
 
@@ -165,35 +167,90 @@ TEST(Halving, StandardErrorsAreThoseOfMeans) {
   EXPECT_EQ(errors[3], 0);                            // one tells nothing
 }
 
-// Between plain halving and none: the more errors, the fewer are given up, and those that are have
-// bounds apart from the best's.
+// Between plain halving and none: the more errors, the fewer are given up. The half that stays in
+// any case is of a pause at four tokens.
 TEST_F(HalvingTest, ConfidenceBoundsKeepWhatIsNotDecided) {
-  std::uint64_t before = 0;
-  std::size_t kept = 0;
-  for (const double errors : {0.0, 0.5, 1.0, 3.0, 1e6}) {
-    DecoderOptions o = options(2);
-    o.rollouts = 4;
-    o.alpha = 0.2;
+  DecoderOptions o = options(1);
+  o.rollouts = 4;
+  o.alpha = 0.2;
+  std::vector<std::size_t> left;
+  std::vector<Answer> answers;
+  for (const double errors : {0.0, 0.3, 1.0, 1e6}) {
     o.halving_errors = errors;
-    const Answer out = decode(o, testing::reward_of(noise), 9);
-    std::size_t left = 0;
-    for (const CandidateView& c : out.steps.front().candidates) left += c.given_up ? 0 : 1;
-    EXPECT_GE(left, std::max<std::size_t>(kept, 2));
-    kept = left;
-    if (errors == 0) {
-      EXPECT_EQ(left, 2u);
-    }
-    if (errors == 1e6) {
-      EXPECT_EQ(left, 8u);
-      o.halvings = 0;
-      o.halving_errors = 0;
-      const Answer all = decode(o, testing::reward_of(noise), 9);
-      EXPECT_EQ(out.decoded.tokens, all.decoded.tokens);
-      EXPECT_EQ(out.evaluations.policy, all.evaluations.policy);
-      EXPECT_GT(all.evaluations.policy, before);
-    }
-    if (before == 0) before = out.evaluations.policy;
+    answers.push_back(decode(o, testing::reward_of(noise), 9));
+    const auto& shown = answers.back().steps.front().candidates;
+    left.push_back(static_cast<std::size_t>(
+        std::count_if(shown.begin(), shown.end(), [](const auto& c) { return !c.given_up; })));
   }
+  EXPECT_EQ(left.front(), 4u);
+  EXPECT_TRUE(std::is_sorted(left.begin(), left.end()));
+  EXPECT_GT(left[1], 4u);
+  EXPECT_LT(left[1], 8u);
+  EXPECT_EQ(left.back(), 8u);
+  o.halvings = 0;
+  o.halving_errors = 0;
+  const Answer all = decode(o, testing::reward_of(noise), 9);
+  EXPECT_EQ(answers.back().decoded.tokens, all.decoded.tokens);
+  EXPECT_EQ(answers.back().evaluations.policy, all.evaluations.policy);
+  EXPECT_LT(answers.front().evaluations.policy, all.evaluations.policy);
+}
+
+// The rule itself, on what was scored at the pause. Of each candidate that was given up the values
+// there are known, by text: its upper bound is below the lower one of the best.
+TEST_F(HalvingTest, ThoseThatAreGivenUpAreBehindByTheirBounds) {
+  DecoderOptions o = options(1);
+  o.rollouts = 4;
+  o.alpha = 0.2;
+  o.halving_errors = 0.5;
+  std::map<Token, std::vector<double>> at_pause;
+  const Answer out = decode(o, testing::reward_of([&](const Draft& d) {
+                              // A candidate, four tokens behind it: the first step's pause.
+                              if (d.tokens.size() == 5) {
+                                at_pause[d.tokens.front()].push_back(noise(d));
+                              }
+                              return noise(d);
+                            }),
+                            9);
+  struct Bounds {
+    double middle, margin;
+  };
+  std::vector<Bounds> bounds;
+  for (const CandidateView& c : out.steps.front().candidates) {
+    auto rewards = at_pause.at(c.token);
+    rewards.resize(4);  // later steps have drafts of five tokens, too
+    double mean = 0, squares = 0;
+    for (const double r : rewards) mean += r / 4;
+    for (const double r : rewards) squares += (r - mean) * (r - mean);
+    bounds.push_back({c.logprob + mean / o.alpha, 0.5 * std::sqrt(squares / 3 / 4) / o.alpha});
+  }
+  const auto best = std::max_element(bounds.begin(), bounds.end(),
+                                     [](auto& a, auto& b) { return a.middle < b.middle; });
+  std::vector<double> middles;
+  for (const Bounds& b : bounds) middles.push_back(b.middle);
+  const std::vector<bool> upper = highest(middles, 4);
+  std::size_t kept_in_the_lower_half = 0;
+  for (std::size_t i = 0; i < bounds.size(); ++i) {
+    const bool behind = bounds[i].middle + bounds[i].margin <= best->middle - best->margin;
+    EXPECT_EQ(out.steps.front().candidates[i].given_up, !upper[i] && behind) << i;
+    kept_in_the_lower_half += !upper[i] && !behind;
+  }
+  EXPECT_GT(kept_in_the_lower_half, 0u);
+  EXPECT_LT(kept_in_the_lower_half, 4u);
+}
+
+// Before they begin, roll-outs of a candidate do not differ.
+TEST_F(HalvingTest, ConfidenceBoundsGiveNobodyUpAtTheCandidate) {
+  DecoderOptions o = options(4);  // pauses at 0, 1, 2 and 4
+  o.rollouts = 4;
+  o.halving_errors = 1e6;
+  const auto left = [&] {
+    const Step first = decode(o, testing::reward_of(noise), 9).steps.front();
+    return std::count_if(first.candidates.begin(), first.candidates.end(),
+                         [](const CandidateView& c) { return !c.given_up; });
+  };
+  EXPECT_EQ(left(), 8);
+  o.alpha = std::numeric_limits<double>::infinity();  // then nothing is uncertain
+  EXPECT_EQ(left(), 1);
 }
 
 TEST_F(HalvingTest, ConfidenceBoundsNeedSeveralDrawsAndMeans) {
@@ -220,8 +277,9 @@ TEST_F(HalvingTest, ConfidenceBoundsNeedSeveralDrawsAndMeans) {
   o.halving_errors = -1;
   refused(o, {"--halve-errors -1"});
   o = sound;
+  o.halvings = 0;
   o.name = "best-of";
-  refused(o, {"--halve", "best-of"});
+  refused(o, {"--halve-errors 2", "best-of"});
 }
 
 TEST_F(HalvingTest, AnInfiniteAlphaRanksByTheProposal) {

@@ -23,11 +23,11 @@ struct CandidateView {
   std::string text;
   double logprob;      // under the proposal
   double value;        // estimated reward; NaN where nothing was rolled out to estimate it
-  double probability;  // under the decoder
+  double probability;  // under the decoder; 0 if it was given up
   std::vector<Token> block =
       {};  // all its tokens, where candidates are blocks; `token` is the first
-  // On the way, so that its value is not that of whole roll-outs; or before, where nothing could
-  // have it drawn.
+  // Its roll-outs were stopped on the way (the value is of unfinished ones), or never begun because
+  // it could not be drawn (no value).
   bool given_up = false;
 };
 
@@ -95,7 +95,7 @@ struct Evaluations {
   std::uint64_t policy = 0;     // by the policy that decodes (Decoder::roles), roll-outs included
   std::uint64_t reference = 0;  // by the reference where it is another policy
   std::uint64_t reward = 0;     // by the models of the reward, and of the baseline's
-  std::uint64_t prompt = 0;     // prompts, once for each policy and the reward (once in a session)
+  std::uint64_t prompt = 0;     // prompts, once for each policy and the reward
   std::map<std::string, std::uint64_t> reward_models;  // `reward`, model by model
 };
 

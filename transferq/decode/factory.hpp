@@ -35,7 +35,7 @@ struct DecoderOptions {
   std::size_t block = 1;         // tokens of a candidate
   double min_p = 0;              // candidates have this share of the likeliest's probability
   std::size_t halvings = 0;      // times that half of the candidates are given up on the way
-  double halving_errors = 0;     // if they are so many standard errors behind the best
+  double halving_errors = 0;     // Z of their confidence bounds (halving.hpp); 0: all of the half
   // Roll out only in the first tokens of a response and the last ones that it may have; both 0:
   // roll out at every step.
   std::size_t first = 0, last = 0;

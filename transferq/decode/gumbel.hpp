@@ -3,15 +3,15 @@
 // is a draw from pi(z) ∝ p(z) exp(Q(z) / alpha) (Gumbel, "Statistical Theory of Extreme Values",
 // 1954; Maddison, Tarlow and Minka, "A* Sampling", NIPS 2014). The numbers are known before the
 // values are: if these lie in [low, high], what z has is at least log p(z) + low / alpha + G(z) and
-// at most log p(z) + high / alpha + G(z). Where the latter is less than the former is of another
-// candidate, z can neither win nor tie, and needs no roll-out. So the draw is the same, to the bit,
-// as with all candidates valued.
+// at most log p(z) + high / alpha + G(z). Where z's upper bound is less than
+// another candidate's lower bound, z can neither win nor tie, and needs no roll-out. So the draw is
+// the same, to the bit, as with all candidates valued.
 //
 // The KL of that law needs all values; where some are not known, an upper bound stands for it.
 //
-// Pure functions, and one draw. `alpha` is above 0; at infinity values count nothing. Where it is
-// less than a 10^12th of the range, doubles have no digits left for the noise: ties of the value
-// then go to the first, not by p.
+// Pure functions, and one draw. `alpha` is above 0; at infinity values count nothing. Below about a
+// 10^16th of the range doubles have no digits left for the noise: ties of the value then go to the
+// first, not by p.
 #pragma once
 
 #include <cstddef>

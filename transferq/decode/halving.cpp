@@ -110,7 +110,7 @@ std::vector<bool> Halving::survivors(std::span<const Rollout> rollouts,
     // As in reweight(): the difference is never NaN.
     const double tilt = std::isinf(alpha_) ? 0 : (values_[c] - best) / alpha_;
     scores.push_back(set_.logprobs[c] + tilt);
-    const bool sure = screen > 0 || std::isinf(alpha_);
+    const bool sure = errors_ == 0 || screen > 0 || std::isinf(alpha_);
     margins.push_back(sure ? 0 : errors_ * standard_errors_[c] / alpha_);
   }
   const std::vector<bool> stays =

@@ -14,8 +14,8 @@
 // With `errors` Z the lower half is given up only where its ranking is decided: where a candidate's
 // upper confidence bound is below the lower one of the best, log pi_prop + (Q +- Z s / sqrt(n)) /
 // alpha, s being the standard deviation of its n roll-outs' rewards (sampled roll-outs, whose mean
-// is the value). Nothing is saved where little is known, and nothing at 0 tokens, where roll-outs
-// do not differ yet.
+// is the value). They are bounds of what is rolled out so far: roll-outs that agree count as
+// certain, but at 0 tokens, where none has begun, nobody is given up.
 //
 // A learned value (value/learned.hpp) may choose before: of the candidates it lets those `screen`
 // roll out that it ranks highest, by the same sum. It does so at 0 tokens; a pause that halving has

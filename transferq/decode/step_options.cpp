@@ -197,7 +197,7 @@ void validate_steps(const DecoderOptions& o) {
   require(
       o.halving_errors == 0 || o.halvings > 0,
       fmt::format("--halve-errors {} says which of the lower half --halve gives up; add --halve "
-                  "3, or leave it out",
+                  "3, or give --halve-errors 0 where a setup has it",
                   o.halving_errors));
   require(o.halving_errors == 0 || (o.rollouts > 1 && !o.greedy_rollouts),
           fmt::format("--halve-errors {} needs several drawn roll-outs of a candidate to know its "

@@ -142,9 +142,10 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
         &proposal == &task.reference ? proposed : log_softmax(task.reference.state().logits), key);
     const bool rolling = options_.positions.roll_out(response.size(), response.room());
     const double alpha = alpha_of_step(rolling);
+    const bool plain = !rolling && options_.elsewhere == Elsewhere::plain;
     std::optional<GumbelDraw> draw;
-    if (options_.choose == Choose::gumbel) {
-      draw.emplace(std::move(all), options_.range, alpha, key);
+    if (options_.choose == Choose::gumbel) {  // plainly there is nothing to spare
+      draw.emplace(std::move(all), plain ? Range() : options_.range, alpha, key);
     }
     const Candidates& set = draw ? draw->left() : all;
     std::optional<double> share;
@@ -158,7 +159,6 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
     Expansion expansion;
     StepValues valued;
     std::vector<bool> given_up;
-    const bool plain = !rolling && options_.elsewhere == Elsewhere::plain;
     if (!plain && worth_valuing(set, proposing.min_p > 0 || draw, share)) {
       std::optional<Halving> halving;
       if (options_.halvings > 0 || options_.screen > 0) {

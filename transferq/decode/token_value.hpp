@@ -41,7 +41,7 @@ struct TokenValueOptions {
       std::nullopt;              // nats a response, in the place of alpha; needs Choose::sample
   bool greedy_rollouts = false;  // whether the expander's roll-outs follow from their candidates
   std::size_t halvings = 0;      // times that half of the candidates are given up (halving.hpp)
-  double halving_errors = 0;     // unless they are not so many standard errors behind
+  double halving_errors = 0;     // Z of their confidence bounds; 0: all of the half
   Positions positions = {};      // of the steps that roll out
   Elsewhere elsewhere = Elsewhere::text;  // what other steps do
   double text_weight = 1;                 // of values of the text so far in these (ARGS's w)

@@ -37,9 +37,9 @@ TuneRow measure_setting(std::string what, const Policy& policy, const Prompt& pr
 
 // Tries threads (those of `options.session`, then fewer powers of two), then flash attention, then
 // smaller micro-batches that divide the prompt, each with the best of what was tried before. A
-// setting replaces another
-// when it is right and at least 3% faster. `evaluations` are measured of each. `show` is called
-// with each row as it is there. Throws Error as measure_engine does.
+// setting replaces another when it is right and at least 3% faster, and once more when both are
+// measured again. `evaluations` are measured of each. `show` is called with each row as it is
+// there. Throws Error as measure_engine does.
 TuneResult tune(const Policy& policy, const Prompt& prompt, BatchShape shape,
                 std::size_t evaluations, const BenchOptions& options,
                 const std::function<void(const TuneRow&)>& show = {});
