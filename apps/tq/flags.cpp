@@ -144,8 +144,8 @@ void add_decoding_flags(CLI::App& command, DecodingFlags& f) {
       command, "--choose", d.choose,
       {{"sample", Choose::sample}, {"greedy", Choose::greedy}, {"gumbel", Choose::gumbel}},
       "Draw from the re-weighted distribution, or take its likeliest token; gumbel draws by the "
-      "same "
-      "law, without roll-outs of candidates that the reward's bounds rule out (default: sample)");
+      "same law, without roll-outs of candidates that the reward's bounds rule out (default: "
+      "sample)");
   command
       .add_option("--alpha", d.alpha,
                   "Decoding temperature on values, above 0: small follows the reward, large "
@@ -297,8 +297,9 @@ Run prepare(DecodingFlags& f, ModelStore& models) {
       static_cast<int>(d.proposal), static_cast<int>(d.choose), d.alpha, d.top_k, d.horizon,
       d.rollouts, d.greedy_rollouts, drawing_settings(d), f.max_tokens, f.seed, f.cache, f.context);
   std::string engine;
-  if (session.flash != Flash::automatic)
+  if (session.flash != Flash::automatic) {
     engine += fmt::format(" flash={}", flash_name(session.flash));
+  }
   if (session.micro_batch != kMicroBatch) {
     engine += fmt::format(" micro-batch={}", session.micro_batch);
   }

@@ -192,26 +192,19 @@ TEST_P(BoundsDecodingTest, SparedCandidatesAreShown) {
 }
 
 TEST_P(BoundsDecodingTest, GumbelDrawsAreForStepsOfOneTokenAndAllCandidates) {
-  const auto refused = [&](const DecoderOptions& o, const std::string& word) {
+  using Change = void (*)(DecoderOptions&);
+  const std::pair<const char*, Change> changes[] = {
+      {"--commit 2", [](DecoderOptions& o) { o.commit = 2; }},
+      {"--block 2", [](DecoderOptions& o) { o.block = 2; }},
+      {"--halve 1", [](DecoderOptions& o) { o.halvings = 1; }},
+      {"--kl-budget", [](DecoderOptions& o) { o.kl_budget = 3; }},
+      {"best-of", [](DecoderOptions& o) { o.name = "best-of"; }}};
+  for (const auto& [word, change] : changes) {
+    DecoderOptions o{.name = "tq", .alpha = 3, .top_k = 7, .horizon = 4};
+    o.choose = Choose::gumbel;
+    change(o);
     testing::expect_error(ErrorKind::usage, {"--choose gumbel", word}, [&] { decode(o, true); });
-  };
-  DecoderOptions gumbel{.name = "tq", .alpha = 3, .top_k = 7, .horizon = 4};
-  gumbel.choose = Choose::gumbel;
-  DecoderOptions o = gumbel;
-  o.commit = 2;
-  refused(o, "--commit 2");
-  o = gumbel;
-  o.block = 2;
-  refused(o, "--block 2");
-  o = gumbel;
-  o.halvings = 1;
-  refused(o, "--halve 1");
-  o = gumbel;
-  o.kl_budget = 3;
-  refused(o, "--kl-budget");
-  o = gumbel;
-  o.name = "best-of";
-  refused(o, "best-of");
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Tables, BoundsDecodingTest, ::testing::Range(1, 6));

@@ -195,8 +195,7 @@ TEST_F(HalvingTest, ConfidenceBoundsKeepWhatIsNotDecided) {
   EXPECT_LT(answers.front().evaluations.policy, all.evaluations.policy);
 }
 
-// The rule itself, on what was scored at the pause. Of each candidate that was given up the values
-// there are known, by text: its upper bound is below the lower one of the best.
+// The rule itself, computed again from the rewards that were given at the first step's pause.
 TEST_F(HalvingTest, ThoseThatAreGivenUpAreBehindByTheirBounds) {
   DecoderOptions o = options(1);
   o.rollouts = 4;

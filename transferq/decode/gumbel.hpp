@@ -3,9 +3,9 @@
 // is a draw from pi(z) ∝ p(z) exp(Q(z) / alpha) (Gumbel, "Statistical Theory of Extreme Values",
 // 1954; Maddison, Tarlow and Minka, "A* Sampling", NIPS 2014). The numbers are known before the
 // values are: if these lie in [low, high], what z has is at least log p(z) + low / alpha + G(z) and
-// at most log p(z) + high / alpha + G(z). Where z's upper bound is less than
-// another candidate's lower bound, z can neither win nor tie, and needs no roll-out. So the draw is
-// the same, to the bit, as with all candidates valued.
+// at most log p(z) + high / alpha + G(z). Where z's upper bound is less than another candidate's
+// lower bound, z can neither win nor tie, and needs no roll-out. So the draw is the same, to the
+// bit, as with all candidates valued.
 //
 // The KL of that law needs all values; where some are not known, an upper bound stands for it.
 //

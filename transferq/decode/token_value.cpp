@@ -141,8 +141,10 @@ Decoded TokenValueDecoder::decode(const DecodeTask& task, Evaluations& spent) co
         proposing, proposed,
         &proposal == &task.reference ? proposed : log_softmax(task.reference.state().logits), key);
     const bool rolling = options_.positions.roll_out(response.size(), response.room());
-    const double alpha = alpha_of_step(rolling);
     const bool plain = !rolling && options_.elsewhere == Elsewhere::plain;
+    const double alpha = plain     ? std::numeric_limits<double>::infinity()
+                         : rolling ? options_.alpha
+                                   : options_.alpha / options_.text_weight;
     std::optional<GumbelDraw> draw;
     if (options_.choose == Choose::gumbel) {  // plainly there is nothing to spare
       draw.emplace(std::move(all), plain ? Range() : options_.range, alpha, key);

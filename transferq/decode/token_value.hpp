@@ -11,7 +11,6 @@
 #pragma once
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <optional>
 
@@ -79,13 +78,6 @@ class TokenValueDecoder final : public Decoder {
                             gate_of_bounds(options_.range.low, options_.range.high,
                                            options_.alpha / std::max(1.0, options_.text_weight)))
                  : options_.min_p;
-  }
-  // What a step divides its values by: those of roll-outs, or of the text so far; infinite where it
-  // has none.
-  double alpha_of_step(bool rolling) const {
-    if (rolling) return options_.alpha;
-    const bool plain = options_.elsewhere == Elsewhere::plain;
-    return plain ? std::numeric_limits<double>::infinity() : options_.alpha / options_.text_weight;
   }
   KlKind kl_kind(bool rolled_by_reference) const;
 

@@ -37,9 +37,9 @@ class SessionPool {
   void begin_prompt(std::stop_token stop = {});
 
   // Announces work in a policy's session, before the first get() of a prompt. What several users
-  // of one session announce adds up: cells, the branches of each user
-  // beyond the decoder and one reward, which `options.branches` is for, and one to share a prompt.
-  // Throws Error (input) when a prompt of `prompt` tokens and its response can never fit.
+  // of one session announce adds up: cells, the branches of each user beyond the decoder and one
+  // reward, which `options.branches` is for, and one to share a prompt. Throws Error (input) when a
+  // prompt of `prompt` tokens and its response can never fit.
   void plan(const Policy& policy, std::size_t prompt, const Workload& work);
 
   // The same for a text that may be cut at the end: returns its longest length in tokens. Throws

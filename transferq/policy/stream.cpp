@@ -31,8 +31,10 @@ void Stream::begin() {
   if (pool_ != nullptr && !branch_) {
     SessionPool::Beginning beginning = pool_->open(*policy_, prompt_);
     branch_ = std::move(beginning.branch);
-    shared = std::min(beginning.shared, prompt_.size() - 1);
-    if (!prompt_.empty()) branch_.truncate(std::min(branch_.length(), prompt_.size() - 1));
+    // What follows the last token is asked for, so that one is evaluated in any case.
+    const std::size_t most = prompt_.empty() ? 0 : prompt_.size() - 1;
+    branch_.truncate(std::min(branch_.length(), most));
+    shared = std::min(beginning.shared, most);
   }
   if (!prompt_.empty()) feed(std::span(prompt_).subspan(branch_.length()), true);
   prompt_evaluations_ += prompt_.size() - shared;

@@ -145,9 +145,9 @@ std::vector<double> PrefixCache::result(const Held& held) const {
 }
 
 // Makes trunk_ hold what all sequences share, but for the last token of the shortest: that one is
-// evaluated with the sequence, of which something is wanted. Of a single sequence all
-// is evaluated in one go, so trunk_ holds what is held of it, unless there are tokens of which
-// nothing is read still to be evaluated.
+// evaluated with the sequence, of which something is wanted. A single sequence
+// shares nothing and is evaluated in one go: trunk_ is then what is held of it, unless tokens of
+// which nothing is read come first.
 void PrefixCache::hold_trunk(Range sequences) {
   std::size_t shared = sequences.front().size();
   std::size_t shortest = shared;
